@@ -15,6 +15,13 @@ import psutil
 STOP_SECONDS = 15.0
 
 
+class ChildFailedError(Exception):
+    """A child ended with an error; the text carries the end of its log."""
+
+    def __init__(self, name: str, status: int, log: str) -> None:
+        super().__init__(f"{name} ended with status {status}:\n{log}")
+
+
 class Processes:
     """Children by name, with a log file each and a record on disk that a later run can clean up from."""
 
@@ -37,6 +44,14 @@ class Processes:
                 start_new_session=True,
             )
         self._write_record()
+
+    def run(self, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Run a command to its end; ChildFailedError with the end of its log when it fails."""
+        self.start(name, arguments, environment)
+        status = self.children.pop(name).wait()
+        self._write_record()
+        if status != 0:
+            raise ChildFailedError(name, status, self.log_tail(name))
 
     def stop(self, name: str) -> None:
         """End one child and whatever it started; wait until it is gone."""
