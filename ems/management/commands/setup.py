@@ -1,0 +1,19 @@
+"""`manage.py setup`: everything that a server needs before it can serve; safe to repeat after every upgrade."""
+
+from contextlib import nullcontext
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from ems import database, setting_up
+
+
+class Command(BaseCommand):
+    help = "Start the embedded PostgreSQL if there is no DATABASE_URL, create roles, migrate, make development keys."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with database.supervised(settings.EMS_VAR) if settings.EMBEDDED_DATABASE else nullcontext():
+            setting_up.set_up_database()
+            self.stdout.write("Database ready.")

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class SyncApiConfig(AppConfig):
+    name = "sync_api"
