@@ -1,0 +1,63 @@
+"""gzip for answers, with the entity tag kept strong.
+
+Django's GZipMiddleware weakens the tag and pads at random; protocol.md keeps it strong on purpose: no ranges
+are served, and an edge compares tags with the version it knows.
+"""
+
+import gzip
+import re
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+
+# Below this a gzip frame saves nothing worth the time.
+MIN_BYTES = 200
+LEVEL = 6
+COMPRESSIBLE = ("application/json", "application/problem+json", "application/vnd.oai.openapi+json")
+NOTHING = re.compile(r"q=0(\.0{0,3})?\Z")
+
+
+def accepts_gzip(header: str) -> bool:
+    """True when Accept-Encoding names gzip, or `*`, without refusing it by q=0."""
+    accepted: dict[str, bool] = {}
+    for part in header.lower().split(","):
+        coding, _, parameters = part.partition(";")
+        accepted[coding.strip()] = NOTHING.match(parameters.replace(" ", "")) is None
+    return accepted.get("gzip", accepted.get("*", False))
+
+
+def compress(body: bytes) -> bytes:
+    """Deterministic: equal bodies give equal bytes (no time in the frame)."""
+    return gzip.compress(body, LEVEL, mtime=0)
+
+
+class CompressionMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if not compressible(response):
+            return response
+        patch_vary_headers(response, ("Accept-Encoding",))
+        if accepts_gzip(request.headers.get("Accept-Encoding", "")):
+            squeeze(response)
+        return response
+
+
+def compressible(response: HttpResponseBase) -> bool:
+    return (
+        isinstance(response, HttpResponse)
+        and response.get("Content-Type", "").split(";")[0] in COMPRESSIBLE
+        and not response.has_header("Content-Encoding")
+    )
+
+
+def squeeze(response: HttpResponse) -> None:
+    if len(response.content) < MIN_BYTES:
+        return
+    response.content = compress(response.content)
+    response["Content-Encoding"] = "gzip"
+    response["Content-Length"] = str(len(response.content))

@@ -1,0 +1,121 @@
+"""Who may ask how often: per key and per organization; per address only for failed authentication.
+
+Edge calls spend leased tokens (doors/leases.py). Enrollment, failed authentication and operator calls are
+rare enough to count in the database one by one.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest
+
+from doors.leases import Empty, Granted, Leases, Limit, Short, Wanted
+from doors.metrics import REFUSED_BY_LIMIT
+from doors.problems import Refused
+
+LEASE_SQL = """
+SELECT bucket, granted, wait_seconds
+FROM lease_tokens(%s::text[], %s::float8[], %s::float8[], %s::int[])
+"""
+# burst, tokens per second, block, lease seconds. An edge that polls each 30 s and beats each 10 s needs 0.14
+# a second; an organization's burst is ten thousand edges that fetch and report at once.
+DEFAULTS: dict[str, tuple[float, float, int, float]] = {
+    "edge_key": (120, 2, 10, 20),
+    "organization": (60_000, 2_000, 200, 5),
+    "operator": (600, 20, 1, 0),
+    "enroll": (10, 0.05, 1, 0),
+    "failed": (30, 0.5, 1, 0),
+}
+MOST_ASKS = 3
+
+leases = Leases()
+
+
+def limit(name: str) -> Limit:
+    """The limit of this name: what EMS_LIMITS says, else the default."""
+    burst, per_second, block, lease_seconds = getattr(settings, "EMS_LIMITS", {}).get(name, DEFAULTS[name])
+    return Limit(float(burst), float(per_second), int(block), float(lease_seconds))
+
+
+def edge_wanted(key_id: str, organization_id: object) -> tuple[Wanted, Wanted]:
+    """What one call of an edge costs: a token of its key and one of its organization."""
+    return (
+        Wanted(f"key:{key_id}", limit("edge_key")),
+        Wanted(f"org:{organization_id}", limit("organization")),
+    )
+
+
+def take(wanted: Sequence[Wanted]) -> None:
+    """Spend one token of each, leasing where this process has none.
+
+    Raises: Refused 429 `rate_limited` with Retry-After.
+    """
+    verdict = leases.spend(wanted, time.monotonic())
+    for _ in range(MOST_ASKS):
+        if not isinstance(verdict, Short):
+            break
+        _lease(verdict)
+        verdict = leases.spend(wanted, time.monotonic())
+    if isinstance(verdict, Empty):
+        raise refusal(verdict.key, verdict.retry_seconds)
+    if isinstance(verdict, Short):  # other threads spent each lease before we could
+        raise refusal(verdict.wanted[0].key, 1)
+
+
+def count(name: str, subject: str) -> None:
+    """Count one act against a direct limit.
+
+    Raises: Refused 429 `rate_limited` with Retry-After.
+    """
+    take((Wanted(f"{name}:{subject}", limit(name)),))
+
+
+def refusal(key: str, retry_seconds: int) -> Refused:
+    kind = key.partition(":")[0]
+    REFUSED_BY_LIMIT.add(1, limit=kind)
+    return Refused(
+        429,
+        "rate_limited",
+        f"Too many requests; ask again in {retry_seconds} s.",
+        headers={"Retry-After": str(retry_seconds)},
+    )
+
+
+def _lease(short: Short) -> None:
+    asked_at = time.monotonic()
+    with connection.cursor() as cursor:
+        cursor.execute(LEASE_SQL, lease_parameters(short))
+        rows = cursor.fetchall()
+    take_in(short, rows, asked_at)
+
+
+def lease_parameters(short: Short) -> tuple[list[str], list[float], list[float], list[int]]:
+    """The arguments of `lease_tokens`, for Django's cursor and for the fast lane's."""
+    limits = [each.limit for each in short.wanted]
+    return (
+        [each.key for each in short.wanted],
+        [each.stored_capacity for each in limits],
+        [each.per_second for each in limits],
+        [each.block for each in limits],
+    )
+
+
+def take_in(short: Short, rows: Sequence[Sequence[Any]], asked_at: float) -> None:
+    limits = {each.key: each.limit for each in short.wanted}
+    leases.take_in(
+        (Granted(str(key), int(tokens), float(wait)) for key, tokens, wait in rows), limits, asked_at
+    )
+
+
+def client_address(request: HttpRequest) -> str:
+    """The peer, or what the outermost trusted proxy saw: the entry that many from the right in
+    X-Forwarded-For.
+    """
+    proxies = getattr(settings, "TRUSTED_PROXIES", 0)
+    forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    if proxies and len(forwarded) >= proxies:
+        return forwarded[-proxies]
+    return str(request.META.get("REMOTE_ADDR", ""))

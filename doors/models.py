@@ -1,0 +1,28 @@
+"""What the doors must remember across processes: rate-limit buckets and answers to repeatable calls."""
+
+from django.db import models
+
+
+class Bucket(models.Model):
+    """One token bucket. Written only by the SQL function `lease_tokens` (see doors/limits.py)."""
+
+    key = models.TextField(primary_key=True)
+    tokens = models.FloatField()
+    refilled_at = models.DateTimeField(db_index=True)
+
+
+class IdempotencyRecord(models.Model):
+    """The answer that a principal got for an Idempotency-Key, kept 24 hours."""
+
+    principal = models.TextField()
+    key = models.TextField()
+    body_digest = models.TextField()
+    status = models.PositiveSmallIntegerField(default=0)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(null=True)
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["principal", "key"], name="doors_idempotency_once"),
+        ]
