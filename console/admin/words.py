@@ -1,0 +1,85 @@
+"""A change in people's words: pure functions from the answers of the use cases to sentences."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+WHY = {
+    "same": "already run this",
+    "hidden": "keep their own value, which hides this one",
+    "held": "are held",
+    "excluded": "are excluded by you",
+    "retired": "are retired",
+    "incomplete": "have no complete configuration yet",
+    "already_invalid": "were invalid before this change",
+    "quarantined": "refused this content before (use retry)",
+    "agent_too_old": "run an agent too old for it",
+}
+LONGEST_VALUE = 60
+
+
+@dataclass(frozen=True)
+class Group:
+    """Edges for which the same sections change."""
+
+    sections: tuple[str, ...]
+    edges: tuple[str, ...]
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def sentence(answer: Mapping[str, Any]) -> str:
+    """The preview in one sentence: how many edges change, how many do not and why."""
+    affected, unaffected = answer["affected"], answer["unaffected"]
+    head = f"{count(len(affected), 'edge')} will get a new version" if affected else "No edge changes"
+    if not unaffected:
+        return head + "."
+    causes = Counter(item["why"] for item in unaffected)
+    parts = [f"{number:,} {WHY.get(why, why)}" for why, number in sorted(causes.items())]
+    return f"{head}; {', '.join(parts)}."
+
+
+def groups(affected: Iterable[Mapping[str, Any]]) -> list[Group]:
+    """Affected edges, grouped by the sections that change for them, largest group first."""
+    by_sections: dict[tuple[str, ...], list[str]] = {}
+    for item in affected:
+        by_sections.setdefault(tuple(sorted(item["changed_sections"])), []).append(item["edge_id"])
+    ordered = sorted(by_sections.items(), key=lambda entry: (-len(entry[1]), entry[0]))
+    return [Group(sections, tuple(sorted(edges))) for sections, edges in ordered]
+
+
+def shown(value: Any) -> str:
+    """A value short enough for a sentence."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def operation(op: Mapping[str, Any]) -> str:
+    """One operation as a person would say it."""
+    path = op["path"] or "the whole layer"
+    match op["op"]:
+        case "set":
+            return f"set {path} to {shown(op.get('value'))}"
+        case "unset":
+            return f"give {path} back to what is inherited"
+        case "remove":
+            return f"remove {path}, also where it is inherited"
+        case "lock":
+            return f"lock {path} for the layers below"
+        case "unlock":
+            return f"unlock {path}"
+        case "move":
+            return f"move to site {shown(op.get('value'))}"
+        case _:
+            return f"{op['op']} {path}"
+
+
+def reach(edges: Sequence[str]) -> str:
+    """What a destructive step touches, named while it can be named."""
+    if len(edges) == 1:
+        return f"This touches 1 edge: {edges[0]}."
+    return f"This touches {count(len(edges), 'edge')}: {', '.join(edges[:5])}{' …' if len(edges) > 5 else ''}."

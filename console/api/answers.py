@@ -1,0 +1,182 @@
+"""Shapes of what operators read, for the OpenAPI document."""
+
+from typing import Any
+
+from rest_framework import serializers as s
+
+
+def page_of(item: type[s.Serializer[Any]], name: str) -> type[s.Serializer[Any]]:
+    """`{"items": [...], "next": cursor|null}`, the form of every list."""
+    members = {"items": item(many=True), "next": s.CharField(allow_null=True)}
+    return type(name, (s.Serializer,), members)
+
+
+class OrganizationAnswer(s.Serializer[Any]):
+    code = s.CharField()
+    name = s.CharField()
+    time_zone = s.CharField()
+    key_rotation_days = s.IntegerField()
+    role = s.CharField(allow_null=True, help_text="Your role for the whole organization; null when it is per site.")
+
+
+class SiteAnswer(s.Serializer[Any]):
+    code = s.CharField()
+    name = s.CharField()
+    time_zone = s.CharField()
+    created_at = s.DateTimeField()
+
+
+class EdgeAnswer(s.Serializer[Any]):
+    edge_id = s.CharField()
+    edge_uid = s.UUIDField()
+    organization = s.CharField()
+    site = s.CharField()
+    name = s.CharField()
+    tags = s.ListField(child=s.CharField())
+    stage = s.CharField()
+    created_at = s.DateTimeField()
+    retired_at = s.DateTimeField(allow_null=True)
+    link = s.CharField(help_text="online, late, offline or never")
+    configuration = s.CharField(help_text="in sync, updating, behind, failed, drifted or none")
+    headline = s.CharField(help_text="The one word by which this edge is counted and filtered")
+    desired_version = s.IntegerField(allow_null=True)
+    running_version = s.IntegerField(allow_null=True)
+
+
+class EnrollmentTokenAnswer(s.Serializer[Any]):
+    token = s.CharField(help_text="Shown once")
+    expires_at = s.DateTimeField()
+    command = s.CharField(help_text="To paste on the edge; carries the digest of trust root 1")
+
+
+class KeyAnswer(s.Serializer[Any]):
+    key_id = s.CharField()
+    created_at = s.DateTimeField()
+    first_used_at = s.DateTimeField(allow_null=True)
+    last_used_at = s.DateTimeField(allow_null=True)
+    expires_at = s.DateTimeField(allow_null=True)
+    revoked_at = s.DateTimeField(allow_null=True)
+    revoked_by = s.CharField(allow_null=True)
+    pending = s.BooleanField()
+
+
+class AffectedEdge(s.Serializer[Any]):
+    edge_id = s.CharField()
+    from_version = s.IntegerField(allow_null=True)
+    version = s.IntegerField(allow_null=True)
+    changed_sections = s.ListField(child=s.CharField())
+
+
+class UnaffectedEdge(s.Serializer[Any]):
+    edge_id = s.CharField()
+    why = s.CharField()
+
+
+class ChangeWarning(s.Serializer[Any]):
+    rule = s.CharField()
+    edge_id = s.CharField(allow_null=True)
+    path = s.CharField()
+    detail = s.CharField()
+
+
+class ChangeAnswer(s.Serializer[Any]):
+    id = s.UUIDField(allow_null=True)
+    state = s.CharField()
+    preview_digest = s.CharField()
+    affected = AffectedEdge(many=True)
+    unaffected = UnaffectedEdge(many=True)
+    warnings = ChangeWarning(many=True)
+
+
+class OperationAnswer(s.Serializer[Any]):
+    scope = s.CharField()
+    target = s.CharField()
+    op = s.CharField()
+    path = s.CharField()
+    old = s.JSONField(required=False)
+    value = s.JSONField(required=False)
+
+
+class ChangeSetAnswer(s.Serializer[Any]):
+    id = s.UUIDField()
+    number = s.IntegerField()
+    kind = s.CharField()
+    state = s.CharField()
+    author = s.CharField()
+    reason = s.CharField()
+    created_at = s.DateTimeField()
+    published_at = s.DateTimeField(allow_null=True)
+    reverts = s.UUIDField(allow_null=True)
+
+
+class ChangeSetDetail(ChangeSetAnswer):
+    selector = s.JSONField(allow_null=True)
+    exclude = s.ListField(child=s.CharField())
+    operations = OperationAnswer(many=True)
+
+
+class VersionAnswer(s.Serializer[Any]):
+    version = s.IntegerField()
+    epoch = s.IntegerField()
+    kind = s.CharField()
+    content_of = s.IntegerField(allow_null=True)
+    digest = s.CharField()
+    sections = s.DictField(child=s.CharField())
+    timestamp = s.CharField()
+    change_set = s.UUIDField(allow_null=True)
+
+
+class TokenAnswer(s.Serializer[Any]):
+    id = s.UUIDField()
+    token_id = s.CharField()
+    name = s.CharField()
+    username = s.CharField()
+    role = s.CharField()
+    site = s.CharField(allow_null=True)
+    created_at = s.DateTimeField()
+    expires_at = s.DateTimeField(allow_null=True)
+    revoked_at = s.DateTimeField(allow_null=True)
+    last_used_at = s.DateTimeField(allow_null=True)
+
+
+class NewTokenAnswer(TokenAnswer):
+    token = s.CharField(help_text="Shown once")
+
+
+class MembershipAnswer(s.Serializer[Any]):
+    username = s.CharField()
+    role = s.CharField()
+    site = s.CharField(allow_null=True)
+
+
+class EventAnswer(s.Serializer[Any]):
+    edge_id = s.CharField()
+    id = s.UUIDField()
+    seq = s.IntegerField()
+    type = s.CharField()
+    at = s.DateTimeField()
+    received_at = s.DateTimeField()
+    version = s.IntegerField(allow_null=True)
+    code = s.CharField(allow_null=True)
+    detail = s.CharField(allow_null=True)
+    data = s.JSONField(allow_null=True)
+
+
+class ProfileAnswer(s.Serializer[Any]):
+    profile_id = s.CharField()
+    version = s.CharField()
+    vendor = s.CharField()
+    model = s.CharField()
+    role = s.CharField()
+
+
+class ProblemAnswer(s.Serializer[Any]):
+    """RFC 9457, the form of every refusal."""
+
+    type = s.CharField()
+    title = s.CharField()
+    status = s.IntegerField()
+    detail = s.CharField()
+    instance = s.CharField()
+    code = s.CharField()
+    errors = s.ListField(child=s.DictField())
