@@ -61,7 +61,7 @@ class SectionBlob(TenantModel):
 
 
 class Layer(TenantModel):
-    """The partial document of one organization, site or edge; its baseline is what newcomers are pinned to."""
+    """The partial document of one organization, site or edge; its baseline is what newcomers pin."""
 
     id = _id()
     scope = models.CharField(max_length=12, choices=Scope.choices)
