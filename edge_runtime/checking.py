@@ -1,0 +1,63 @@
+"""What the runtime alone can say about a document before it is applied.
+
+A controller class that this runtime does not have is left to its init: the document itself is right.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edge_protocol import schema
+from edge_protocol.canonical import parse
+from edge_protocol.errors import ProtocolError
+from edge_runtime.document import MOST_BYTES, DocumentUnreadableError, make_document
+from edge_runtime.limits import LocalLimits
+from edge_runtime.roster import STRATEGIES
+
+AROUND_THE_SECTIONS = ("version", "digest", "edge_id", "timestamp", "changed", "safe_mode")
+
+
+def check_file(path: Path, limits: LocalLimits) -> list[dict[str, str]]:
+    """Every reason not to run this document, as {"path", "rule", "detail"}; empty when it may run."""
+    try:
+        body = parse(path.read_bytes(), max_bytes=MOST_BYTES)
+    except OSError as error:
+        return [_error("", "unreadable", f"{path}: {error.strerror}")]
+    except ProtocolError as error:
+        return [_error(error.path, error.code, error.detail)]
+    if not isinstance(body, dict):
+        return [_error("", "schema/type", "the document is not an object")]
+    return _shape_errors(body) or _runtime_errors(body, limits)
+
+
+def _shape_errors(body: dict[str, Any]) -> list[dict[str, str]]:
+    sections = {name: value for name, value in body.items() if name not in AROUND_THE_SECTIONS}
+    if body.get("safe_mode") is True:
+        sections["scheduler"] = {"controllers": []}
+    return [_error(found.path, found.rule, found.detail) for found in schema.check(sections)]
+
+
+def _runtime_errors(body: dict[str, Any], limits: LocalLimits) -> list[dict[str, str]]:
+    try:
+        document = make_document(body)
+    except DocumentUnreadableError as error:
+        return [_error("", "document", str(error))]
+    errors = []
+    for device in document.devices:
+        path = f"/modbus_devices/{device['device_id']}"
+        host = device["connection"].get("host", "")
+        if not limits.allows_host(host):
+            errors.append(
+                _error(f"{path}/connection/host", "local_limits", f"the host {host} is not allowed here")
+            )
+        if device["profile"] not in document.profiles:
+            errors.append(_error(f"{path}/profile", "profile", f"{device['profile']} is not carried along"))
+    strategy = document.sections["scheduler"]["strategy"]
+    if strategy not in STRATEGIES:
+        errors.append(_error("/scheduler/strategy", "strategy", f"this runtime has no strategy {strategy}"))
+    return errors
+
+
+def _error(path: str, rule: str, detail: str) -> dict[str, str]:
+    return {"path": path, "rule": rule, "detail": detail}

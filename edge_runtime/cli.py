@@ -1,0 +1,97 @@
+"""The runtime's command line: `run` the core cycle over a directory, `check` a document."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from edge_runtime.bell import Bell
+
+OK: Final = 0
+REFUSED: Final = 1
+USAGE: Final = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 stopped cleanly or fit to run; 1 refused; 2 the command or its files are wrong."""
+    parsed = _parser().parse_args(arguments)
+    if parsed.command == "check":
+        return _check(parsed)
+    # Before the slow imports: a SIGHUP that arrives while they load must not end the process.
+    with Bell(signal.SIGHUP, signal.SIGTERM, signal.SIGINT) as bell:
+        return _run(parsed, bell)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ems-runtime", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run the document of a directory until SIGTERM; SIGHUP reloads it")
+    run.add_argument("--dir", type=Path, required=True, help="holds document.json, receives health.json")
+    run.add_argument("--site", type=Path, required=True, help="what stands behind each device")
+    run.add_argument("--speed", type=float, default=1.0, help="plant seconds per second (default 1)")
+    check = commands.add_parser("check", help="say what this runtime has against a document")
+    check.add_argument("file", type=Path)
+    check.add_argument("--site", type=Path, default=None)
+    for command in (run, check):
+        command.add_argument("--limits", type=Path, default=None, help="the local limits file")
+    return parser
+
+
+def _check(parsed: argparse.Namespace) -> int:
+    from edge_runtime.checking import check_file
+    from edge_runtime.limits import LimitsError, read_limits
+    from edge_runtime.recording import RecordingError
+    from edge_runtime.site import SiteError, read_site
+
+    try:
+        limits = read_limits(parsed.limits)
+        if parsed.site is not None:
+            read_site(parsed.site)
+    except (LimitsError, SiteError, RecordingError, OSError) as error:
+        errors = [{"path": "", "rule": "local_files", "detail": str(error)}]
+    else:
+        errors = check_file(parsed.file, limits)
+    print(json.dumps({"ok": not errors, "errors": errors}, indent=1))
+    return REFUSED if errors else OK
+
+
+def _run(parsed: argparse.Namespace, bell: Bell) -> int:
+    # Imported only now: see main.
+    from edge_runtime.core import Core
+    from edge_runtime.cycle import Clocks
+    from edge_runtime.devices import Devices
+    from edge_runtime.house import House
+    from edge_runtime.limits import LimitsError, read_limits
+    from edge_runtime.recording import RecordingError
+    from edge_runtime.site import SiteError, read_site
+    from edge_runtime.supervisor import Supervisor
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        limits = read_limits(parsed.limits)
+        house = House(read_site(parsed.site), clock=time.monotonic, speed=parsed.speed)
+    except (LimitsError, SiteError, RecordingError, OSError) as error:
+        print(f"ems-runtime: {error}", file=sys.stderr)
+        return USAGE
+    supervisor = Supervisor(
+        directory=parsed.dir,
+        boot_id=str(uuid.uuid4()),
+        core=Core(Devices(house, limits), limits),
+        clocks=Clocks(time.monotonic, lambda: datetime.now(UTC), lambda: house.running_s),
+        bell=bell,
+    )
+    supervisor.run()
+    if supervisor.left_hanging:
+        logging.shutdown()
+        os._exit(OK)  # a thread hangs in a driver and would be waited for without end
+    return OK

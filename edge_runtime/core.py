@@ -1,0 +1,230 @@
+"""One turn of the core cycle: poll, freeze the image, run the controllers, send, judge the alarms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from edge_runtime import laws
+from edge_runtime.alarms import AlarmEngine, Standing
+from edge_runtime.controllers import Inputs
+from edge_runtime.device import Device
+from edge_runtime.devices import Devices
+from edge_runtime.document import Document
+from edge_runtime.image import Image, freeze
+from edge_runtime.interval import Interval
+from edge_runtime.limits import LocalLimits
+from edge_runtime.roster import Post, Roster
+
+
+class CoreError(Exception):
+    """The core cycle cannot go on: `code` says which of its rules was broken."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class AbandonedError(Exception):
+    """This cycle was given up by the watchdog while it hung: it must not touch anything any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The instants of one turn: monotonic seconds, wall time, and the plant's own running time."""
+
+    now_s: float
+    now_at: datetime
+    plant_s: float
+    cycle_values: Mapping[str, float]
+    still_mine: Callable[[], bool]
+
+
+class Core:
+    """What runs, whole: devices, controllers, alarms. Used by one cycle thread at a time."""
+
+    def __init__(self, devices: Devices, limits: LocalLimits) -> None:
+        self._devices = devices
+        self._limits = limits
+        self._roster = Roster()
+        self._alarms = AlarmEngine()
+        self._standing = Standing({})
+        self._document: Document | None = None
+        self._sent: dict[str, float] = {}
+        self._safe_states: dict[str, bool] | None = None
+        self._failed_turns = 0
+        self._active_alarms: list[dict[str, Any]] = []
+        self.loaded_sections: tuple[str, ...] = ()
+
+    def load(self, document: Document) -> None:
+        """Take in a document at a cycle boundary; only the sections that differ touch anything."""
+        changed = document.differs(self._document)
+        if "modbus_devices" in changed or "profiles" in changed:
+            self._devices.load(document.devices, document.profiles)
+        if "scheduler" in changed:
+            self._roster.load(document.sections["scheduler"], document.controllers)
+        if "alarms" in changed:
+            self._alarms.load(document.alarms)
+        self._document = document
+        self._safe_states = None
+        self._failed_turns = 0
+        self.loaded_sections = changed
+
+    def turn(self, turn: Turn) -> None:
+        """Errors: CoreError when controllers fail too often in a row; whatever a driver throws."""
+        document = self._document
+        assert document is not None  # noqa: S101 - the cycle starts with its first document
+        self._devices.poll(turn.now_s, turn.now_at)
+        if not turn.still_mine():
+            raise AbandonedError
+        image = self._image(turn)
+        self._roster.bind(self._devices.by_id)
+        if document.safe_mode and not (self._safe_states and all(self._safe_states.values())):
+            self._safe_states = self._devices.write_safe_states()
+        unsafe = self._drive(image)
+        self._active_alarms = [
+            *self._alarms.judge(self._channels(image, turn), turn.now_s, turn.now_at),
+            *self._standing.report(unsafe | _overrunning(turn, document), turn.now_at),
+        ]
+        self._count_failures(document)
+
+    def stop(self) -> dict[str, bool]:
+        """Leave every device in its safe state; which of them took it."""
+        written = self._devices.write_safe_states()
+        self._sent.clear()
+        return written
+
+    def health(self) -> dict[str, Any]:
+        return {
+            "controllers": self._roster.health(),
+            "devices": self._devices.health(),
+            "alarms": self._active_alarms,
+            "safe_mode": None if self._safe_states is None else {"written": self._safe_states},
+            "set_points": {name: round(watts) for name, watts in self._sent.items()},
+        }
+
+    def _image(self, turn: Turn) -> Image:
+        values = {
+            f"{name}/{point}": value
+            for name, device in self._devices.by_id.items()
+            for point, value in device.values.items()
+        }
+        return freeze(turn.plant_s, values | _sums(self._devices.by_id))
+
+    def _drive(self, image: Image) -> dict[str, tuple[str, str]]:
+        """One battery after the other; what local limits allow in all is used up on the way."""
+        unsafe: dict[str, tuple[str, str]] = {}
+        spare = Interval(-self._limits.max_charge_watts, self._limits.max_discharge_watts)
+        for ess_id, ess in self._devices.by_id.items():
+            if ess.settings.role != "ess":
+                continue
+            posts = self._roster.of(ess_id)
+            if not posts:
+                self._let_go(ess)
+                continue
+            word = self._decide(ess, posts, image, spare)
+            self._send(ess, word.watts)
+            spare = _less(spare, self._sent.get(ess_id, 0.0))
+            missing = [reason for reason in word.reasons if reason.endswith("_undefined")]
+            if missing:
+                message = f"{', '.join(missing)}: the battery stays at 0 W"
+                unsafe[f"_fail_safe_{ess_id}"] = (f"{ess_id}/ActivePower", message)
+        return unsafe
+
+    def _decide(self, ess: Device, posts: list[Post], image: Image, spare: Interval) -> laws.LastWord:
+        power = _allowed_power(ess).narrow(spare.low, spare.high)
+        meter_id = next((post.meter_id for post in posts if post.meter_id is not None), None)
+        inputs = _inputs(ess.device_id, meter_id, image, power)
+        left = power
+        for post in posts:
+            left = post.run(_inputs(ess.device_id, post.meter_id, image, power), left)
+        wanted = self._ramped(ess, left.least_effort)
+        return laws.last_word(wanted, self._guard(ess, meter_id, inputs))
+
+    def _ramped(self, ess: Device, wanted: float) -> float:
+        ramp, document = ess.settings.limits.get("ramp_w_per_s"), self._document
+        before = self._sent.get(ess.device_id)
+        if ramp is None or before is None or document is None:
+            return wanted
+        return laws.ramped(wanted, before, ramp * document.period_ms / 1000)
+
+    def _guard(self, ess: Device, meter_id: str | None, inputs: Inputs) -> laws.Guard:
+        meter = self._devices.by_id[meter_id].settings.limits if meter_id is not None else {}
+        grid, power = inputs.grid_watts, inputs.ess_watts
+        return laws.Guard(
+            power=inputs.power,
+            soc_percent=inputs.soc_percent,
+            soc_min=ess.settings.limits.get("soc_min", 0),
+            soc_max=ess.settings.limits.get("soc_max", 100),
+            grid_known=meter_id is None or grid is not None,
+            real_watts=None if grid is None or power is None else laws.real_power(grid, power),
+            grid=laws.GridLimits(
+                max_import_watts=min(meter.get("max_import_w", math.inf), self._limits.max_import_watts),
+                max_export_watts=min(meter.get("max_export_w", math.inf), self._limits.max_export_watts),
+            ),
+        )
+
+    def _send(self, ess: Device, watts: float) -> None:
+        if ess.answers and ess.write_power(round(watts)):
+            self._sent[ess.device_id] = round(watts)
+
+    def _let_go(self, ess: Device) -> None:
+        """No controller drives it any more: its safe state once, then hands off."""
+        if ess.device_id in self._sent and ess.write_safe_state():
+            del self._sent[ess.device_id]
+
+    def _channels(self, image: Image, turn: Turn) -> dict[str, float | None]:
+        states = {f"{post.controller_id}/State": float(post.state != "ok") for post in self._roster.posts}
+        return {**image.values, **turn.cycle_values, **states}
+
+    def _count_failures(self, document: Document) -> None:
+        failing = self._roster.failing
+        self._failed_turns = self._failed_turns + 1 if failing else 0
+        if self._failed_turns >= document.supervisor["max_consecutive_failures"]:
+            raise CoreError("max_consecutive_failures", str(failing[0].error))
+
+
+def _overrunning(turn: Turn, document: Document) -> dict[str, tuple[str, str]]:
+    overruns = turn.cycle_values["_cycle/Overruns"]
+    if overruns < document.supervisor["overrun_alert_threshold"]:
+        return {}
+    message = f"{overruns:.0f} cycles in a row took longer than the period of {document.period_ms} ms"
+    return {"_cycle_overrun": ("_cycle/MeasuredCycleTime", message)}
+
+
+def _inputs(ess_id: str, meter_id: str | None, image: Image, power: Interval) -> Inputs:
+    return Inputs(
+        grid_watts=image.get(meter_id, "ActivePower"),
+        ess_watts=image.get(ess_id, "ActivePower"),
+        soc_percent=image.get(ess_id, "Soc"),
+        power=power,
+        at_s=image.at_s,
+    )
+
+
+def _allowed_power(ess: Device) -> Interval:
+    """The document's limits within the device's own rating; nothing known allows nothing."""
+    charge, discharge = ess.power_rating or (math.inf, math.inf)
+    limits = ess.settings.limits
+    charge = min(charge, limits.get("max_charge_w", math.inf))
+    discharge = min(discharge, limits.get("max_discharge_w", math.inf))
+    return Interval(-charge if math.isfinite(charge) else 0.0, discharge if math.isfinite(discharge) else 0.0)
+
+
+def _less(spare: Interval, used: float) -> Interval:
+    return Interval(min(spare.low - min(used, 0.0), 0.0), max(spare.high - max(used, 0.0), 0.0))
+
+
+def _sums(devices: Mapping[str, Device]) -> dict[str, float | None]:
+    """The plant's totals; a total with an undefined part is undefined."""
+    grid, stored = _total(devices, "grid_meter"), _total(devices, "ess")
+    return {"_sum/GridActivePower": grid, "_sum/EssActivePower": stored}
+
+
+def _total(devices: Mapping[str, Device], role: str) -> float | None:
+    parts = [device.values.get("ActivePower") for device in devices.values() if device.settings.role == role]
+    known = [part for part in parts if part is not None]
+    return sum(known) if parts and len(known) == len(parts) else None

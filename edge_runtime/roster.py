@@ -1,0 +1,152 @@
+"""The controllers of the document at their posts: made, bound to a battery and a meter, run in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from edge_runtime.controllers import Controller, ControllerInitError, Inputs, make_controller
+from edge_runtime.device import Device
+from edge_runtime.interval import Interval
+
+log = logging.getLogger(__name__)
+
+STRATEGIES: Final = ("fixed_order", "alphabetical")
+
+
+@dataclass(slots=True)
+class Post:
+    """One controller where it stands. `state`: ok, init_failed, run_failed or disabled."""
+
+    entry: Mapping[str, Any]
+    controller: Controller | None = None
+    state: str = "ok"
+    error: str | None = None
+    note: str | None = None
+    ess_id: str | None = None
+    meter_id: str | None = None
+
+    @property
+    def controller_id(self) -> str:
+        return str(self.entry["id"])
+
+    @property
+    def acts(self) -> bool:
+        """Whether it has what it needs to say anything about a battery."""
+        return self.controller is not None and self.state != "init_failed" and self.note is None
+
+    def refuse(self, reason: str) -> None:
+        self.state, self.error = "init_failed", str(ControllerInitError(self.controller_id, reason))
+
+    def health(self) -> dict[str, Any]:
+        note = {"note": self.note} if self.note else {}
+        return {"state": self.state, "error": self.error, **note}
+
+    def run(self, inputs: Inputs, left: Interval) -> Interval:
+        """Narrow what is left. A controller's exception marks it and does not stop the cycle."""
+        assert self.controller is not None  # noqa: S101 - only posts that act are run
+        try:
+            narrowed = self.controller.act(inputs, left)
+        except Exception as error:  # config-model.md, Cycle: whatever a controller throws is its own failure
+            log.exception("controller %s failed", self.controller_id)
+            self.state, self.error = "run_failed", f"controller run failed: {self.controller_id}: {error}"
+            return left
+        self.state, self.error = "ok", None
+        return narrowed
+
+
+class Roster:
+    """Every post in running order."""
+
+    def __init__(self) -> None:
+        self.posts: list[Post] = []
+
+    def load(self, scheduler: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> None:
+        """Take in the section; a controller whose entry is the same keeps all that it remembers."""
+        before = {post.controller_id: post for post in self.posts}
+        strategy = scheduler["strategy"]
+        self.posts = sorted(
+            (_post(entry, before.get(str(entry["id"])), strategy) for entry in entries),
+            key=lambda post: _place(strategy, post.entry),
+        )
+
+    def bind(self, devices: Mapping[str, Device]) -> None:
+        """Find each controller its battery and its meter; what a device refuses fails its controllers."""
+        for post in self.posts:
+            if post.controller is not None:
+                _bind(post, post.controller, devices)
+
+    def of(self, ess_id: str) -> list[Post]:
+        return [post for post in self.posts if post.acts and post.ess_id == ess_id]
+
+    def health(self) -> dict[str, Any]:
+        return {post.controller_id: post.health() for post in self.posts}
+
+    @property
+    def failing(self) -> list[Post]:
+        return [post for post in self.posts if post.state == "run_failed"]
+
+
+def _place(strategy: str, entry: Mapping[str, Any]) -> tuple[int, str]:
+    return (0 if strategy == "alphabetical" else int(entry["execution_order"]), str(entry["id"]))
+
+
+def _post(entry: Mapping[str, Any], before: Post | None, strategy: str) -> Post:
+    post = Post(entry)
+    if not entry["enabled"]:
+        post.state = "disabled"
+        return post
+    if strategy not in STRATEGIES:
+        post.refuse(f"this runtime has no scheduler strategy {strategy}")
+        return post
+    if before is not None and before.entry == entry and before.controller is not None:
+        post.controller = before.controller
+        return post
+    try:
+        post.controller = make_controller(post.controller_id, str(entry["class"]), entry["parameters"])
+    except ControllerInitError as error:
+        log.error("%s", error)
+        post.state, post.error = "init_failed", str(error)
+    return post
+
+
+def _bind(post: Post, controller: Controller, devices: Mapping[str, Device]) -> None:
+    parameters = post.entry["parameters"]
+    if post.state == "init_failed":
+        post.state, post.error = "ok", None
+    try:
+        post.ess_id = _resolve(post, parameters.get("ess_id"), "ess", devices)
+        post.meter_id = _resolve(post, parameters.get("meter_id"), "grid_meter", devices)
+    except ControllerInitError as error:
+        post.state, post.error = "init_failed", str(error)
+        return
+    post.note = _nothing_to_do(post, controller)
+    if post.ess_id is not None:
+        _ask_whether_it_may_write(post, devices[post.ess_id])
+
+
+def _resolve(post: Post, named: str | None, role: str, devices: Mapping[str, Device]) -> str | None:
+    """A named device must be there; without a name the only one of its role is meant, or none at all."""
+    candidates = [name for name, device in devices.items() if device.settings.role == role]
+    if named is None:
+        return candidates[0] if len(candidates) == 1 else None
+    if named not in candidates:
+        raise ControllerInitError(post.controller_id, f"{named} is no enabled device of role {role}")
+    return named
+
+
+def _nothing_to_do(post: Post, controller: Controller) -> str | None:
+    if post.ess_id is None:
+        return "no battery can be resolved: it emits nothing"
+    if controller.needs_grid and post.meter_id is None:
+        return "no grid meter can be resolved: it emits nothing"
+    return None
+
+
+def _ask_whether_it_may_write(post: Post, ess: Device) -> None:
+    if not ess.settings.takes_set_points:
+        post.refuse(f"{ess.device_id} has no writable active power")
+    elif ess.refuses_writes is not None:
+        post.refuse(ess.refuses_writes)
