@@ -29,7 +29,7 @@ class _TenantHistoryManager(HistoryManager):
 
 
 def tenant_history() -> HistoricalRecords:
-    """simple-history for a tenant model; its migration adds `row_security.tenant` for the historical table."""
+    """simple-history for a tenant model; its migration adds `row_security.tenant` for that table too."""
     return HistoricalRecords(bases=[_TenantRows], history_manager=_TenantHistoryManager)
 
 

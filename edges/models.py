@@ -273,7 +273,7 @@ class TrustRoot(models.Model):
 
 
 class NoticeCounter(models.Model):
-    """One row. Incremented last in a publishing transaction, so that notices are numbered in the order of commits."""
+    """One row, incremented last in a transaction: notices are numbered in the order of commits."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     seq = models.PositiveBigIntegerField(default=0)

@@ -1,4 +1,4 @@
-"""SQL that keeps a table's rows inside their organization. For migrations: every tenant table passes through here."""
+"""SQL for migrations that keeps a table's rows inside their organization. Every tenant table passes here."""
 
 from django.db.migrations import RunSQL
 
@@ -7,11 +7,12 @@ _ALLOWED = "(select string_to_array(nullif(current_setting('ems.orgs', true), ''
 
 
 def tenant_sql(table: str, column: str = "organization_id", *, key: str | None = "id") -> tuple[str, str]:
-    """Row level security for `table`, binding its owner too, and UNIQUE (organization, key) for composite keys."""
+    """Row level security for `table`, its owner too, and UNIQUE (organization, key) for composite keys."""
+    mine = f"{column} = ANY({_ALLOWED})"
     forward = [
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
-        f"CREATE POLICY tenant ON {table} USING ({column} = ANY({_ALLOWED})) WITH CHECK ({column} = ANY({_ALLOWED}))",
+        f"CREATE POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",
     ]
     backward = [
         f"DROP POLICY tenant ON {table}",
@@ -25,7 +26,7 @@ def tenant_sql(table: str, column: str = "organization_id", *, key: str | None =
 
 
 def composite_key_sql(table: str, column: str, parent: str, parent_key: str = "id") -> tuple[str, str]:
-    """`table.column` may only name a row of `parent` of the same organization (foreign keys ignore row security)."""
+    """`table.column` may only name the same organization's rows (foreign keys ignore row security)."""
     name = f"{table}_{column}_in_org"
     forward = (
         f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (organization_id, {column}) "

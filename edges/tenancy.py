@@ -1,8 +1,8 @@
 """Which organizations the running code may see: said once to Python and once to PostgreSQL.
 
-`scope` opens a transaction and names the organizations in it. Row level security reads them from the setting
-`ems.orgs`; the managers of tenant models add the same condition to every query. Either alone is enough to keep
-strangers out, and each is tested alone.
+`scope` opens a transaction and names the organizations in it. Row level security reads them from the
+setting `ems.orgs`; the managers of tenant models add the same condition to every query. Either alone is
+enough to keep strangers out, and each is tested alone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,10 +32,10 @@ def current() -> frozenset[UUID]:
 
 @contextmanager
 def scope(organization_ids: Iterable[UUID]) -> Iterator[frozenset[UUID]]:
-    """One transaction (a savepoint inside another) that sees these organizations only; the outer scope returns after.
+    """One transaction (a savepoint inside another) that sees these organizations only.
 
-    Row level security's setting is local to the transaction, so a rollback restores it and a pooled connection never
-    carries it to the next user.
+    Afterwards the outer scope is back. The database's setting is local to the transaction, so a rollback
+    restores it and a pooled connection never carries it to the next user.
     """
     wanted = frozenset(organization_ids)
     outer = _organizations.get()
@@ -60,7 +60,7 @@ def _tell_database(organizations: frozenset[UUID]) -> None:
 
 
 class _Current(Expression):
-    """The current organizations, read when the query is compiled, so that a lazy queryset obeys the scope it runs in."""
+    """The current organizations, read when a query is compiled: a lazy one obeys the scope it runs in."""
 
     output_field = models.UUIDField()
 
@@ -96,9 +96,9 @@ class OwnRowManager(TenantManager):
 
 
 class TenantModel(models.Model):
-    """A row that belongs to one organization. Its migration adds `row_security.tenant_sql` and composite keys."""
+    """A row that belongs to one organization. Its migration adds `row_security.tenant` and composite keys."""
 
-    # No index and no constraint of its own: UNIQUE (organization_id, id) is the index, and composite keys hold it.
+    # No index of its own: UNIQUE (organization_id, id) of the migration is one.
     organization = models.ForeignKey("edges.Organization", models.PROTECT, related_name="+", db_index=False)
 
     objects = TenantManager()

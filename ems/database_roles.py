@@ -1,7 +1,7 @@
 """The three database roles: the owner migrates, the application serves, the doors' role owns a few functions.
 
-`prepare` is run by whoever may create roles: the superuser of an embedded server, or the owner of a hosted database
-when it has CREATEROLE. `refuse_unsafe_role` is what every server process asks before it answers anybody.
+They are made by whoever may create roles: the superuser of an embedded server, or the owner of a hosted
+database when it has CREATEROLE. `refuse_unsafe_role` is what every server process asks before it answers.
 """
 
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def create_database(connection: psycopg.Connection[Any], name: str, template: st
 
 
 def create_roles(connection: psycopg.Connection[Any], *, login_owner: bool, app_url: str = "") -> None:
-    """The roles that do not exist yet. On a hosted database the application's password comes from its address."""
+    """The roles that do not exist yet; on a hosted database the application's password is its address's."""
     parts = urlsplit(app_url)
     password = unquote(parts.password or "") if unquote(parts.username or "") == APP else ""
     wanted = [(APP, "LOGIN", password), (DOOR, "NOLOGIN", "")]
@@ -69,7 +69,9 @@ def create_roles(connection: psycopg.Connection[Any], *, login_owner: bool, app_
 
 
 def grant_application(connection: psycopg.Connection[Any], owner: str) -> None:
-    """Rows for the application in every table that the owner makes from now on; no TRUNCATE, which ignores policies.
+    """What the application may do with all that the owner makes from now on.
+
+    No TRUNCATE, which ignores policies.
 
     To be run by the owner, in the application's database, before the first migration.
     """
@@ -80,6 +82,7 @@ def grant_application(connection: psycopg.Connection[Any], owner: str) -> None:
         + sql.SQL("IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {}").format(app),
         by_owner + sql.SQL("IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {}").format(app),
         by_owner + sql.SQL("REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"),
+        by_owner + sql.SQL("IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO {}").format(app),
         sql.SQL("GRANT USAGE ON SCHEMA public TO {}, {}").format(app, sql.Identifier(DOOR)),
     ):
         connection.execute(statement)

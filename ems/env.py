@@ -29,7 +29,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "ENVIRONMENT",
         "development",
-        "`development` or `production`. Production refuses generated secrets, DEBUG and the embedded database.",
+        "`development` or `production`. Production refuses generated secrets, DEBUG and the embedded "
+        "database.",
     ),
     Setting(
         "DATABASE_URL",
@@ -41,8 +42,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DATABASE_OWNER_URL",
         "",
-        "The same database as the role that owns the tables. Only `manage.py setup` needs it; do not give it to "
-        "the server.",
+        "The same database as the role that owns the tables. Only `manage.py setup` needs it; do not give it "
+        "to the server.",
         secret=True,
     ),
     Setting("DATABASE_POOL_SIZE", "10", "Most database connections of one server process, 1 to 10."),
@@ -56,15 +57,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "EMS_PEPPERS",
         "",
-        "Numbered peppers of keys and tokens, `1:<text>,2:<text>`, each at least 32 characters; new keys use the "
-        "highest number, old numbers stay while keys use them. Required in production.",
+        "Numbered peppers of keys and tokens, `1:<text>,2:<text>`, each at least 32 characters; new keys use "
+        "the highest number, old numbers stay while keys use them. Required in production.",
         secret=True,
     ),
     Setting(
         "EMS_SIGNING_KEY_FILE",
         "",
-        "File of the Ed25519 key that signs manifests. Required in production; made by `manage.py setup` under "
-        "EMS_VAR/keys otherwise.",
+        "File of the Ed25519 key that signs manifests. Required in production; made by `manage.py setup` "
+        "under EMS_VAR/keys otherwise.",
     ),
     Setting("DEBUG", "false", "Django's debug pages. Refused in production."),
     Setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
@@ -77,7 +78,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "CORS_ORIGINS",
         "",
-        "Origins (`https://desk.example.com`) whose pages may call the operator API with a token, comma-separated.",
+        "Origins (`https://desk.example.com`) whose pages may call the operator API with a token, "
+        "comma-separated.",
     ),
     Setting(
         "TRUST_FORWARDED_PROTO",
@@ -156,7 +158,7 @@ def parse_peppers(text: str) -> dict[int, bytes]:
 
 
 def development_secrets(var: Path) -> dict[str, str]:
-    """Secrets of this development machine, made once; their prefix lets production recognise and refuse them."""
+    """Secrets of this development machine, made once; production recognises their prefix and refuses."""
     path = var / "secrets.json"
     if not path.exists():
         var.mkdir(parents=True, exist_ok=True)

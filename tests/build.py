@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 
-from edges import tenancy
-from edges.models import Edge, EdgeKey, Membership, OperatorToken, Organization, Site
+from edges import keys, operator_tokens, tenancy
+from edges.models import Edge, EdgeKey, EdgeStatus, Membership, OperatorToken, Organization, Site
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -45,7 +45,7 @@ def make_site(organization: Organization, code: str = "north", **values: Any) ->
 
 def make_edge(site: Site, edge_id: str, *, stage: str = "in_service", **values: Any) -> Edge:
     with tenancy.scope([site.organization_id]):
-        return Edge.objects.create(
+        edge = Edge.objects.create(
             organization_id=site.organization_id,
             site=site,
             edge_id=edge_id,
@@ -53,6 +53,8 @@ def make_edge(site: Site, edge_id: str, *, stage: str = "in_service", **values: 
             created_at=NOW,
             **values,
         )
+        EdgeStatus.objects.create(organization_id=site.organization_id, edge=edge)
+        return edge
 
 
 def make_user(username: str, **values: Any) -> Any:
@@ -70,8 +72,6 @@ def make_membership(user: Any, organization: Organization, role: str, site: Site
 
 def make_key(edge: Edge, **values: Any) -> tuple[EdgeKey, str]:
     """A confirmed key of the edge, and its text."""
-    from edges import keys  # here, so that a test without keys needs nothing of them
-
     with tenancy.scope([edge.organization_id]):
         key, text = keys.make(edge=edge, now=NOW, random_bytes=secrets.token_bytes)
         EdgeKey.objects.filter(pk=key.pk).update(**{"first_used_at": NOW, "last_used_at": NOW, **values})
@@ -89,8 +89,6 @@ def make_operator_token(
     now: datetime = NOW,
 ) -> tuple[OperatorToken, str]:
     """A token of the user's for the organization, and its text."""
-    from edges import operator_tokens  # here, so that a test without tokens needs nothing of them
-
     with tenancy.scope([organization.id]):
         return operator_tokens.issue(
             user=user,

@@ -1,4 +1,4 @@
-"""`manage.py setup`: everything that a server needs before it can serve; safe to repeat after every upgrade."""
+"""`manage.py setup`: everything that a server needs before it can serve; safe to repeat."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -10,7 +10,7 @@ from ems import database, setting_up
 
 
 class Command(BaseCommand):
-    help = "Start the embedded PostgreSQL if there is no DATABASE_URL, create roles, migrate, make development keys."
+    help = "Start the embedded PostgreSQL if DATABASE_URL is empty, create roles, migrate, make development keys."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
