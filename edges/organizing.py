@@ -93,6 +93,31 @@ def change_stage(*, edge: Edge, stage: str) -> Edge:
     return edge
 
 
+def change_site(*, site: Site, name: str | None = None, time_zone: str | None = None) -> Site:
+    """Its name and time zone; its code stays. Needs a scope. Errors: ValueRefusedError."""
+    if name is not None:
+        site.name = _name(name)
+    if time_zone is not None:
+        _check_time_zone(time_zone)
+        site.time_zone = time_zone
+    site.save(update_fields=["name", "time_zone"])
+    return site
+
+
+def change_edge(
+    *, edge: Edge, name: str | None = None, tags: Iterable[str] | None = None, stage: str | None = None
+) -> Edge:
+    """Its name, tags and stage; its id and site stay. Needs a scope. Errors: ValueRefusedError."""
+    if stage is not None and stage != edge.stage:
+        change_stage(edge=edge, stage=stage)
+    if name is not None:
+        edge.name = name.strip()
+    if tags is not None:
+        edge.tags = check_tags(tags)
+    edge.save(update_fields=["name", "tags"])
+    return edge
+
+
 def retire_edge(*, edge: Edge, by: str, reason: str, now: datetime) -> Edge:
     """Keys revoked, no more versions; not revertible. Needs a scope."""
     if edge.stage == Stage.RETIRED:
