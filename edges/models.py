@@ -46,6 +46,9 @@ class Organization(models.Model):
     class Meta:
         ordering = ["code"]
 
+    def __str__(self) -> str:
+        return self.code
+
 
 class Site(TenantModel):
     id = _id()
@@ -60,6 +63,9 @@ class Site(TenantModel):
     class Meta:
         ordering = ["code"]
         constraints = [models.UniqueConstraint(fields=["organization", "code"], name="edges_site_code")]
+
+    def __str__(self) -> str:
+        return self.code
 
 
 class Stage(models.TextChoices):
@@ -87,6 +93,9 @@ class Edge(TenantModel):
             models.Index(fields=["organization", "edge_id"], name="edges_edge_by_id"),
             GinIndex(fields=["tags"], name="edges_edge_tags"),
         ]
+
+    def __str__(self) -> str:
+        return self.edge_id
 
 
 class Membership(TenantModel):
