@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 STOP_SECONDS = 15.0
+RECORD = "processes.json"
 
 
 class ChildFailedError(Exception):
@@ -28,7 +29,7 @@ class Processes:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.logs = directory / "logs"
-        self.record = directory / "processes.json"
+        self.record = directory / RECORD
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.logs.mkdir(parents=True, exist_ok=True)
 
@@ -73,29 +74,31 @@ class Processes:
         text = (self.logs / f"{name}.log").read_text(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
-    def end_left_over(self) -> int:
-        """End what a killed run left behind; answers how many processes that were.
-
-        A pid alone could be somebody else's by now, so the start time must match as well.
-        """
-        if not self.record.exists():
-            return 0
-        left = 0
-        for pid, started_at in json.loads(self.record.read_text()):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process = psutil.Process(pid)
-                if abs(process.create_time() - started_at) < 1.0:
-                    end_family(process)
-                    left += 1
-        self.record.unlink()
-        return left
-
     def _write_record(self) -> None:
         entries = []
         for child in self.children.values():
             with contextlib.suppress(psutil.NoSuchProcess):
                 entries.append((child.pid, psutil.Process(child.pid).create_time()))
         self.record.write_text(json.dumps(entries))
+
+
+def end_left_over(directory: Path) -> int:
+    """End what a killed run recorded in `directory`; answers how many processes that were.
+
+    A pid alone could be somebody else's by now, so the start time must match as well.
+    """
+    record = directory / RECORD
+    if not record.exists():
+        return 0
+    left = 0
+    for pid, started_at in json.loads(record.read_text()):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            if abs(process.create_time() - started_at) < 1.0:
+                end_family(process)
+                left += 1
+    record.unlink()
+    return left
 
 
 def end_family(process: psutil.Process | None) -> None:

@@ -46,7 +46,14 @@ class Story:
 
     def play(self) -> Facts:
         """Play all steps; facts["ok"] is true when every step held."""
-        for step in (self.sync_first, self.change, self.refuse, self.roll_back, self.catch_up, self.poll_only):
+        for step in (
+            self.sync_first,
+            self.change,
+            self.refuse,
+            self.roll_back,
+            self.catch_up,
+            self.poll_only,
+        ):
             step()
         self.facts["ok"] = True
         return self.facts
@@ -58,10 +65,9 @@ class Story:
             lambda: all(in_sync(self.operator, edge) for edge in self.edges),
             60,
         )
-        self.facts["first_sync_seconds"] = round(time.monotonic() - self.world.agents_started_at, 2)
-        self.say(
-            f"{len(self.edges)} edges enrolled and run their first version, {self.facts['first_sync_seconds']} s after start"
-        )
+        seconds = round(time.monotonic() - self.world.agents_started_at, 2)
+        self.facts["first_sync_seconds"] = seconds
+        self.say(f"{len(self.edges)} edges enrolled; all run their first version {seconds} s after start")
         self._settle()
 
     def change(self) -> None:
@@ -102,9 +108,8 @@ class Story:
             raise StoryError(message)
         self.facts["refused"] = {"status": answer.status, "errors": errors}
         first = errors[0]
-        self.say(
-            f"refused, nothing stored: {first['edge_id']} {first['path']} ({first['rule']}): {first['detail']}"
-        )
+        self.say(f"refused, nothing stored: {first['edge_id']} {first['path']} ({first['rule']})")
+        self.say(f"  {first['detail']}")
 
     def roll_back(self) -> None:
         """A serial number typed wrong: the controllers cannot start, the edge goes back by itself."""
@@ -118,9 +123,7 @@ class Story:
         )
         bad = desired(self.operator, edge)
         self.say(f"published {edge} version {bad} with a mistyped serial number")
-        wait_until(
-            f"{edge} rolled back to {good}", lambda: self._was_rolled_back(edge, good, bad), 90
-        )
+        wait_until(f"{edge} rolled back to {good}", lambda: self._was_rolled_back(edge, good, bad), 90)
         attempt = self.operator.status(edge)["last_attempt"]
         reason = f"{attempt['code']}: {attempt['detail']}"
         self.facts["rolled_back"] = {
@@ -134,7 +137,14 @@ class Story:
         self.operator.change(
             "acme",
             "Take the wrong serial number back",
-            [{"scope": "edge", "target": edge, "op": "unset", "path": "/modbus_devices/bms_main/expect_serial"}],
+            [
+                {
+                    "scope": "edge",
+                    "target": edge,
+                    "op": "unset",
+                    "path": "/modbus_devices/bms_main/expect_serial",
+                }
+            ],
         )
         self._settle()
 
@@ -152,7 +162,7 @@ class Story:
         seconds = wait_until(f"{edge} caught up", lambda: in_sync(self.operator, edge), 60)
         self.facts["caught_up"] = {"seconds": round(seconds, 2), **sizes}
         self.say(
-            f"{edge} caught up in {seconds:.1f} s with {sizes['bytes']} bytes instead of {sizes['full_bytes']}"
+            f"{edge} caught up in {seconds:.1f} s: {sizes['bytes']} bytes instead of {sizes['full_bytes']}"
         )
         self._settle()
 

@@ -1,6 +1,5 @@
 """What the demo stands on: two organizations, their sites, layers and edges, and three real agents."""
 
-import base64
 import json
 import os
 import secrets
@@ -14,13 +13,11 @@ import requests
 
 from ems.demo import layers
 from ems.demo.link import Link
-from ems.demo.operator import Operator, StoryError
+from ems.demo.operator import Operator, StoryError, wait_until
 from ems.demo.processes import Processes
 
-ORGANIZATIONS = {
-    "acme": {"name": "Acme Energy", "sites": {"north": "Acme North", "south": "Acme South"}},
-    "birch": {"name": "Birch Power", "sites": {"main": "Birch Main"}},
-}
+ORGANIZATIONS = {"acme": "Acme Energy", "birch": "Birch Power"}
+SITES = {"acme": {"north": "Acme North", "south": "Acme South"}, "birch": {"main": "Birch Main"}}
 AGENTS = {"acme-north-1": "north", "acme-north-2": "north", "acme-south-1": "south"}
 SPARE = {"acme": ("acme-spare-1", "south"), "birch": ("birch-main-1", "main")}
 TIME_ZONE = "Europe/Berlin"
@@ -46,9 +43,6 @@ class World:
     def operator(self, organization: str) -> Operator:
         return Operator(self.base_url, self.tokens[organization]["operator_token"])
 
-    def administrator(self, organization: str) -> Operator:
-        return Operator(self.base_url, self.tokens[organization]["administrator_token"])
-
     def agent_edges(self, organization: str) -> list[str]:
         return [edge for edge in AGENTS if edge.startswith(organization)]
 
@@ -65,13 +59,13 @@ class World:
 
     def populate(self) -> None:
         """Sites, layers and edges through the public interface; edges publish version 1 as they are made."""
-        for organization, facts in ORGANIZATIONS.items():
-            operator = self.administrator(organization)
-            for code, name in facts["sites"].items():  # type: ignore[attr-defined]
+        for organization, sites in SITES.items():
+            operator = self.operator(organization)
+            for code, name in sites.items():
                 body = {"code": code, "name": name, "time_zone": TIME_ZONE}
                 operator.must("POST", f"/organizations/{organization}/sites", body)
             self._put_layer(operator, organization, f"organization/{organization}", layers.organization())
-        self._put_layer(self.administrator("acme"), "acme", "site/south", layers.south_site())
+        self._put_layer(self.operator("acme"), "acme", "site/south", layers.south_site())
         for edge_id, site in AGENTS.items():
             self._add_edge("acme", edge_id, site)
         for organization, (edge_id, site) in SPARE.items():
@@ -93,6 +87,21 @@ class World:
                 raise StoryError(message)
             self.keys[edge_id] = answer.json()["key"]
 
+    def start_server(self) -> None:
+        """Start the server and wait until it says that it is ready."""
+        arguments = ["manage.py", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        self.processes.start("server", arguments, {})
+        wait_until("the server answers /health/ready", self._is_ready, 60)
+
+    def _is_ready(self) -> bool:
+        if "server" in self.processes.ended():
+            message = f"the server ended while starting:\n{self.processes.log_tail('server')}"
+            raise StoryError(message)
+        try:
+            return requests.get(f"{self.base_url}/health/ready", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
     def start_agents(self) -> None:
         """Enroll three agents with single-use tokens and start them beside their runtimes."""
         for edge_id in AGENTS:
@@ -112,14 +121,14 @@ class World:
                 "org": organization,
                 "operator_token": self.tokens[organization]["operator_token"],
                 "viewer_token": self.tokens[organization]["viewer_token"],
-                "sites": list(facts["sites"]),
+                "sites": list(sites),
                 "edges": [
                     {"edge_id": edge_id, "key": key, "agent": edge_id in AGENTS}
                     for edge_id, key in self.keys.items()
                     if edge_id.startswith(organization)
                 ],
             }
-            for organization, facts in ORGANIZATIONS.items()
+            for organization, sites in SITES.items()
         ]
         facts = {
             "base_url": self.base_url,
@@ -137,11 +146,11 @@ class World:
 
     def _add_edge(self, organization: str, edge_id: str, site: str) -> None:
         body = {"edge_id": edge_id, "site": site, "name": edge_id, "tags": ["demo"], "stage": "in_service"}
-        self.administrator(organization).must("POST", f"/organizations/{organization}/edges", body)
+        self.operator(organization).must("POST", f"/organizations/{organization}/edges", body)
 
     def _enrollment_token(self, organization: str, edge_id: str) -> dict[str, str]:
         path = f"/edges/{edge_id}/enrollment-token"
-        issued: dict[str, str] = self.administrator(organization).must("POST", path, {})
+        issued: dict[str, str] = self.operator(organization).must("POST", path, {})
         return issued
 
     def _enroll_agent(self, edge_id: str) -> None:
@@ -159,7 +168,3 @@ class World:
         arguments += ["--site", str(site)]
         self.processes.run(f"enroll-{edge_id}", arguments, {"EMS_ENROLLMENT_TOKEN": token})
         self.keys[edge_id] = (directory / "key").read_text().strip()
-
-
-def envelope_payload(envelope: dict[str, Any]) -> bytes:
-    return base64.b64decode(envelope["payload"])
