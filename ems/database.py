@@ -127,7 +127,10 @@ def _system_user() -> str | None:
 def _add_system_user() -> None:
     try:
         subprocess.run(
-            ["useradd", "--system", "--no-create-home", SYSTEM_USER], check=True, capture_output=True
+            # Where it lies differs from one distribution to the next.
+            ["useradd", "--system", "--no-create-home", SYSTEM_USER],  # noqa: S607 - root's own PATH
+            check=True,
+            capture_output=True,
         )
     except (OSError, subprocess.CalledProcessError) as error:
         raise EmbeddedDatabaseError(

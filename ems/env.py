@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -46,7 +47,17 @@ SETTINGS: tuple[Setting, ...] = (
         "to the server.",
         secret=True,
     ),
-    Setting("DATABASE_POOL_SIZE", "10", "Most database connections of one server process, 1 to 10."),
+    Setting(
+        "DATABASE_DIRECT_URL",
+        "",
+        "The same database without a transaction pooler between, for LISTEN. Empty: DATABASE_URL.",
+        secret=True,
+    ),
+    Setting(
+        "DATABASE_POOL_SIZE",
+        "10",
+        "Most database connections that the requests of one server process share, 1 to 10.",
+    ),
     Setting(
         "SECRET_KEY",
         "",
@@ -74,6 +85,12 @@ SETTINGS: tuple[Setting, ...] = (
         "ALLOWED_HOSTS",
         "",
         "Host names that the server answers to, comma-separated. Required in production; loopback otherwise.",
+    ),
+    Setting(
+        "EMS_LIMITS",
+        "{}",
+        "Other rate limits than the default, as JSON: {name: [burst, per second, block, lease seconds]}; "
+        "names in doors/limits.py.",
     ),
     Setting(
         "CORS_ORIGINS",
@@ -135,6 +152,15 @@ class Environment:
                 f"{name} is {value!r}; it must be a whole number from {low} to {high}."
             )
         return int(value)
+
+    def json_object(self, name: str) -> dict[str, Any]:
+        try:
+            value = json.loads(self.text(name))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} is not JSON: {error}.") from error
+        if not isinstance(value, dict):
+            raise ImproperlyConfigured(f"{name} must be a JSON object.")
+        return value
 
     def words(self, name: str) -> list[str]:
         return [word.strip() for word in self.text(name).split(",") if word.strip()]

@@ -1,6 +1,7 @@
 """Assembly of the cloud. What the environment may change is in env.py."""
 
-from ems import database, production
+from console import look
+from ems import database, logs, production
 from ems.env import REPOSITORY, Environment, development_secrets, parse_peppers
 
 _env = Environment()
@@ -22,11 +23,12 @@ EMBEDDED_DATABASE = not _env.text("DATABASE_URL")
 _cluster = database.cluster(EMS_VAR)
 _app_url = _env.text("DATABASE_URL") or _cluster.url(database.APP)
 _owner_url = _env.text("DATABASE_OWNER_URL") or (_cluster.url(database.OWNER) if EMBEDDED_DATABASE else "")
-DATABASES = {
-    "default": database.django_database(_app_url, pool_size=_env.number("DATABASE_POOL_SIZE", 1, 10))
-}
+_pool_size = _env.number("DATABASE_POOL_SIZE", 1, 10)
+DATABASES = {"default": database.django_database(_app_url, pool_size=_pool_size)}
 if _owner_url:
     DATABASES["owner"] = database.django_database(_owner_url)
+# LISTEN holds one connection for ever: not through a transaction pooler.
+DATABASE_DIRECT_URL = _env.text("DATABASE_DIRECT_URL")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TENANT_APPLICATION_FILTER = True  # tests switch it off to prove that row level security holds alone
 
@@ -54,7 +56,13 @@ INSTALLED_APPS = [
     "ems",
 ]
 MIDDLEWARE = [
+    "doors.request_ids.RequestIdMiddleware",
+    "doors.metrics.MetricsMiddleware",
+    "ems.browsers.CrossOriginMiddleware",
+    "doors.compression.CompressionMiddleware",
+    "doors.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "ems.browsers.PagePolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -88,3 +96,41 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+CSRF_FAILURE_VIEW = "doors.problems.csrf_failure"
+CORS_ORIGINS = _env.words("CORS_ORIGINS")
+EMS_LIMITS = _env.json_object("EMS_LIMITS")
+# Keeps Django from spooling what the gate in front of it has bounded already.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+
+# Cookies and transport. A development server speaks plain HTTP on the loopback.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^health(/ready)?$", r"^metrics$"]  # probes come from inside, without TLS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if _env.flag("TRUST_FORWARDED_PROTO"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+REST_FRAMEWORK = {
+    # Who says nothing lets nobody in; the views of doors/ say who may.
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["doors.rendering.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["doors.bodies.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "doors.rendering.OnlyJSON",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "doors.refusals.respond",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = look.SPECTACULAR
+UNFOLD = look.UNFOLD
+LOGGING = logs.configuration(
+    level=_env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
+    as_json=_env.choice("LOG_FORMAT", ("", "json", "text")) == "json"
+    or (PRODUCTION and not _env.text("LOG_FORMAT")),
+)

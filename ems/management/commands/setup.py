@@ -10,10 +10,10 @@ from ems import database, setting_up
 
 
 class Command(BaseCommand):
-    help = "Start the embedded PostgreSQL if DATABASE_URL is empty, create roles, migrate, make development keys."
+    help = "Start the embedded PostgreSQL without DATABASE_URL, create roles, migrate, make development keys."
     requires_system_checks: list[str] = []
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_: Any, **__: Any) -> None:
         with database.supervised(settings.EMS_VAR) if settings.EMBEDDED_DATABASE else nullcontext():
             setting_up.set_up_database()
             self.stdout.write("Database ready.")
