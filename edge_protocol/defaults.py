@@ -1,4 +1,4 @@
-"""The values that a document leaves out. Never written into documents: checks, screens and runtime ask here."""
+"""The values that a document leaves out, never written into one: checks, screens and runtime ask here."""
 
 from collections.abc import Mapping
 from functools import cache
