@@ -1,5 +1,6 @@
 """The demo's operator: the public REST interface, as any other program would use it."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,10 +63,10 @@ class Operator:
 
 def wait_until(what: str, is_true: Callable[[], bool], seconds: float) -> float:
     """Ask until it is true; answers the seconds that it took. StoryError when time is up."""
-    started = time.monotonic()
+    started, pause = time.monotonic(), threading.Event()
     while not is_true():
         if time.monotonic() - started > seconds:
             message = f"waited {seconds:.0f} s for this, and it did not happen: {what}"
             raise StoryError(message)
-        time.sleep(POLL_SECONDS)
+        pause.wait(POLL_SECONDS)
     return time.monotonic() - started
