@@ -104,7 +104,7 @@ class Heartbeat(Message):
     running: Annotated[Running, shapes.message(Running)]
     boot_id: Annotated[str, shapes.uuid] = MISSING
     seq: Annotated[int, integer(1)] = MISSING
-    highest_seen: Annotated[int, _VERSION] = MISSING
+    highest_seen: Annotated[int | None, nullable(_VERSION)] = MISSING
     last_known_good: Annotated[int | None, nullable(_VERSION)] = MISSING
     phase: Annotated[str, _WORD] = MISSING
     staged: Annotated[JsonObject | None, nullable(_STAGED)] = MISSING
