@@ -13,7 +13,9 @@ from rest_framework.request import Request
 
 from doors import limits
 from doors.problems import Refused
+from edge_protocol.keys import EDGE_KEY
 from edges import credentials
+from edges.errors import Unauthenticated
 
 FIELDS = ("HTTP_AUTHORIZATION", "HTTP_X_API_KEY")
 SCHEME = "bearer"
@@ -62,7 +64,7 @@ class EdgeKeyAuthentication(BaseAuthentication):
             raise unauthenticated()
         try:
             principal = credentials.authenticate_edge(text, now=datetime.now(UTC))
-        except credentials.Unauthenticated as refused:
+        except Unauthenticated as refused:
             raise failed(request._request) from refused
         return principal, principal.key_id
 
@@ -79,9 +81,23 @@ class OperatorTokenAuthentication(BaseAuthentication):
             return None
         try:
             principal = credentials.authenticate_operator(text, now=datetime.now(UTC))
-        except credentials.Unauthenticated as refused:
+        except Unauthenticated as refused:
             raise failed(request._request) from refused
         return principal, principal.token_id
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
+        return 'Bearer error="invalid_token"'
+
+
+class EitherAuthentication(BaseAuthentication):
+    """For the calls that take an edge's key or a person's credential: its first letters say which."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        text = presented(request._request)
+        if text is None:
+            return OperatorSessionAuthentication().authenticate(request)
+        kind = EdgeKeyAuthentication if text.startswith(f"{EDGE_KEY}_") else OperatorTokenAuthentication
+        return kind().authenticate(request)
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
         return 'Bearer error="invalid_token"'

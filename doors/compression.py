@@ -1,4 +1,4 @@
-"""gzip for answers, with the entity tag kept strong.
+"""How an answer's body travels: gzip, with the entity tag kept strong; no length where there is no body.
 
 Django's GZipMiddleware weakens the tag and pads at random; protocol.md keeps it strong on purpose: no ranges
 are served, and an edge compares tags with the version it knows.
@@ -7,13 +7,14 @@ are served, and an edge compares tags with the version it knows.
 import gzip
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
-# Below this a gzip frame saves nothing worth the time.
-MIN_BYTES = 200
+# Below this a gzip frame saves less than a packet.
+MIN_BYTES = 1024
 LEVEL = 6
 COMPRESSIBLE = ("application/json", "application/problem+json", "application/vnd.oai.openapi+json")
 NOTHING = re.compile(r"q=0(\.0{0,3})?\Z")
@@ -39,6 +40,9 @@ class CompressionMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
+        if response.status_code == HTTPStatus.NOT_MODIFIED:
+            # RFC 9110 8.6: it would be the length of the 200, and CommonMiddleware says 0.
+            del response["Content-Length"]
         if not compressible(response):
             return response
         patch_vary_headers(response, ("Accept-Encoding",))
@@ -52,12 +56,11 @@ def compressible(response: HttpResponseBase) -> bool:
         isinstance(response, HttpResponse)
         and response.get("Content-Type", "").split(";")[0] in COMPRESSIBLE
         and not response.has_header("Content-Encoding")
+        and len(response.content) >= MIN_BYTES
     )
 
 
 def squeeze(response: HttpResponse) -> None:
-    if len(response.content) < MIN_BYTES:
-        return
     response.content = compress(response.content)
     response["Content-Encoding"] = "gzip"
     response["Content-Length"] = str(len(response.content))

@@ -6,6 +6,7 @@ rare enough to count in the database one by one.
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -36,7 +37,11 @@ leases = Leases()
 
 def limit(name: str) -> Limit:
     """The limit of this name: what EMS_LIMITS says, else the default."""
-    burst, per_second, block, lease_seconds = getattr(settings, "EMS_LIMITS", {}).get(name, DEFAULTS[name])
+    return _limit(*getattr(settings, "EMS_LIMITS", {}).get(name, DEFAULTS[name]))
+
+
+@lru_cache
+def _limit(burst: float, per_second: float, block: int, lease_seconds: float) -> Limit:
     return Limit(float(burst), float(per_second), int(block), float(lease_seconds))
 
 

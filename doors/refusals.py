@@ -8,14 +8,15 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.http import Http404, HttpResponse
-from edges.credentials import Suspended, Unauthenticated
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 
+from configs.refusals import Refusal
 from doors import problems
 from doors.authentication import unauthenticated
 from doors.problems import Refused
-from edge_protocol.errors import DocumentError, JsonError, ProtocolError
+from edge_protocol.errors import BodyTooLargeError, DocumentError, JsonError, ProtocolError
+from edges import errors as edges_errors
 
 RETRY_SECONDS = "5"
 
@@ -44,12 +45,30 @@ def json_refused(exc: JsonError) -> Refused:
 
 
 def document_refused(exc: ProtocolError) -> Refused:
-    error = {"path": exc.path, "rule": exc.code, "detail": exc.detail}
-    return Refused(422, "invalid", exc.detail, errors=[error])
+    """Every complaint that the error carries, each with its path."""
+    told = exc.to_dict()
+    alone = {"path": exc.path, "rule": told.get("rule", exc.code), "detail": exc.detail}
+    return Refused(422, "invalid", exc.detail, errors=told.get("errors", [alone]))
 
 
-def suspended(exc: Suspended) -> Refused:
+def suspended(exc: edges_errors.Suspended) -> Refused:
     return Refused(403, "suspended", str(exc) or "The edge, its site or its organization is not active.")
+
+
+def use_case_refused(exc: Refusal) -> Refused:
+    """A refusal of `configs` knows its own status."""
+    headers = {"Retry-After": RETRY_SECONDS} if exc.status == 503 else {}
+    errors = [error.to_dict() for error in getattr(exc, "errors", ())]
+    return Refused(exc.status, exc.code, exc.detail, errors=errors, headers=headers, **exc.extra)
+
+
+def conflict(exc: edges_errors.EdgesError) -> Refused:
+    return Refused(409, exc.code, str(exc))
+
+
+def value_refused(exc: edges_errors.ValueRefusedError) -> Refused:
+    error = {"path": f"/{exc.field}", "rule": "value", "detail": str(exc)}
+    return Refused(422, "invalid", str(exc), errors=[error])
 
 
 def unavailable(_: Exception) -> Refused:
@@ -98,9 +117,13 @@ def one_line(detail: Any) -> str:
 
 TABLE: dict[type[BaseException], Callable[[Any], Refused]] = {
     JsonError: json_refused,
+    BodyTooLargeError: lambda exc: Refused(413, "body_too_large", exc.detail),
     DocumentError: document_refused,
-    Unauthenticated: lambda _: unauthenticated(),
-    Suspended: suspended,
+    Refusal: use_case_refused,
+    edges_errors.EdgesError: conflict,
+    edges_errors.ValueRefusedError: value_refused,
+    edges_errors.Unauthenticated: lambda _: unauthenticated(),
+    edges_errors.Suspended: suspended,
     Http404: lambda _: Refused(404),
     PermissionDenied: lambda _: Refused(403),
     exceptions.ValidationError: shape_refused,

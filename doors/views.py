@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from doors import limits, refusals
 from doors.authentication import (
     EdgeKeyAuthentication,
+    EitherAuthentication,
     OperatorSessionAuthentication,
     OperatorTokenAuthentication,
     unauthenticated,
@@ -24,6 +25,7 @@ from doors.bodies import OPERATOR_BYTES, StrictJSONParser, read_json
 from doors.problems import Refused
 from doors.rendering import JSONRenderer, OnlyJSON
 from edges import keys, tenancy
+from edges.credentials import EdgePrincipal, OperatorPrincipal
 
 
 class Door(APIView):
@@ -63,6 +65,14 @@ class Door(APIView):
         """The body, parsed strictly; an absent one is malformed unless it is not `required` (then {})."""
         return read_json(request._request, max_bytes=self.body_bytes, required=required)
 
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {}
+
+    def http_method_not_allowed(self, request: Request, *_: Any, **__: Any) -> Response:
+        detail = f"{request.method} is not allowed on this path."
+        raise Refused(405, detail=detail, headers={"Allow": ", ".join(self.allowed_methods)})
+
     def options(self, *_: Any, **__: Any) -> Response:
         """Says what is allowed and nothing else: DRF's own answer describes the code."""
         return Response(None, status=204, headers={"Allow": ", ".join(self.allowed_methods)})
@@ -72,30 +82,58 @@ class EdgeView(Door):
     """A call of an edge with its own key. `self.principal` is the edge."""
 
     authentication_classes = [EdgeKeyAuthentication]
-    principal: Any
+    principal: EdgePrincipal
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.principal = request.user
-        if (edge_id := kwargs.get("edge_id")) is not None and edge_id != self.principal.edge_id:
-            raise not_your_edge()
-        limits.take(limits.edge_wanted(self.principal.key_id, self.principal.organization_id))
-        keys.touch(principal=self.principal, now=self.now)
+        admit_edge(self.principal, kwargs.get("edge_id"), self.now)
 
 
 class OperatorView(Door):
     """A call of a person. `self.principal` is the operator; the organizations it may read are visible."""
 
     authentication_classes = [OperatorTokenAuthentication, OperatorSessionAuthentication]
-    principal: Any
+    principal: OperatorPrincipal
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.successful_authenticator is None:
             raise unauthenticated()
         self.principal = request.user
-        limits.count("operator", str(self.principal.token_id or self.principal.user_id))
+        admit_operator(self.principal)
         self.see(self.principal.organization_ids)
+
+
+class EitherView(Door):
+    """A call of an edge about itself, or of a person. What the principal may see is visible."""
+
+    authentication_classes = [EitherAuthentication]
+    principal: EdgePrincipal | OperatorPrincipal
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.successful_authenticator is None:
+            raise unauthenticated()
+        self.principal = request.user
+        if isinstance(self.principal, EdgePrincipal):
+            admit_edge(self.principal, kwargs.get("edge_id"), self.now)
+            self.see([self.principal.organization_id])
+        else:
+            admit_operator(self.principal)
+            self.see(self.principal.organization_ids)
+
+
+def admit_edge(principal: EdgePrincipal, edge_id: str | None, now: datetime) -> None:
+    """The path names the key's edge, the limits allow it, and the key's use is noted."""
+    if edge_id is not None and edge_id != principal.edge_id:
+        raise not_your_edge()
+    limits.take(limits.edge_wanted(principal.key_id, principal.organization_id))
+    keys.touch(principal=principal, now=now)
+
+
+def admit_operator(principal: OperatorPrincipal) -> None:
+    limits.count("operator", f"{principal.user_id} {principal.token_id or 'session'}")
 
 
 def not_your_edge() -> Refused:

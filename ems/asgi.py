@@ -1,0 +1,54 @@
+"""The server: body gate, fast lane, Django, edge sockets, and the lifespan around what they share.
+
+http       Gate -> FastLane -> Django
+websocket  Channels' URLRouter -> sync_api.consumer
+lifespan   here; a server that sends none (daphne) starts the process with the first request
+"""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ems.settings")
+django_application = get_asgi_application()
+
+# Django must be set up before anything of ours is imported.
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.urls import re_path  # noqa: E402
+
+from doors.gate import Gate, Receive, Scope, Send  # noqa: E402
+from sync_api.consumer import notify, nowhere  # noqa: E402
+from sync_api.fast_lane import FastLane  # noqa: E402
+from sync_api.process import process  # noqa: E402
+
+served = ProtocolTypeRouter(
+    {
+        "http": Gate(FastLane(django_application, process)),
+        "websocket": URLRouter(
+            [
+                re_path(r"^ws/edges/(?P<edge_id>[^/]+)/notify$", notify),
+                re_path(r"", nowhere),
+            ]
+        ),
+    }
+)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI entry point."""
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+    else:
+        await served(scope, receive, send)
+
+
+async def lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await process.ensure_started()
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await process.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,30 @@
+"""What edges report, the same over HTTP and over the socket: shape in, one use case, answer out."""
+
+from datetime import datetime
+from typing import Any
+
+from edges.credentials import EdgePrincipal
+
+
+def heartbeat(*, principal: EdgePrincipal, body: Any, transport: str, now: datetime) -> dict[str, Any]:
+    """The answer to one heartbeat. Raises: DocumentError for a body of the wrong shape."""
+    from configs import heartbeats, signing
+    from edge_protocol.messages import Heartbeat
+
+    answer = heartbeats.receive(
+        principal=principal,
+        heartbeat=Heartbeat.from_dict(body),
+        transport=transport,
+        now=now,
+        signer=signing.signer(),
+    )
+    return answer.to_dict()
+
+
+def events(*, principal: EdgePrincipal, body: Any, now: datetime) -> dict[str, Any]:
+    """Which events were stored, which had been before, which cannot be. Raises: DocumentError."""
+    from edge_protocol.messages import EventsRequest
+    from edges import health
+
+    asked = EventsRequest.from_dict(body)
+    return health.file_events(principal=principal, events=asked.events, now=now).to_dict()
