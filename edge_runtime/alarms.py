@@ -64,7 +64,7 @@ class Alarm:
         return raised(
             entry["id"],
             entry["channel"],
-            severity=_severity(entry["severity"]),
+            severity=entry["severity"],
             message=entry["message"],
             since_at=self._raised_at,
             value=self._value,
@@ -80,10 +80,6 @@ def _still_holds(condition: str, value: float, threshold: float, hysteresis: flo
     if condition == "==":
         return abs(value - threshold) <= hysteresis
     return value != threshold
-
-
-def _severity(word: str) -> str:
-    return "fault" if word == "critical" else word
 
 
 def raised(

@@ -94,7 +94,7 @@ class Core:
     def stop(self) -> dict[str, bool]:
         """Leave every device in its safe state; which of them took it."""
         written = self._devices.write_safe_states()
-        self._sent.clear()
+        self._sent = {name: watts for name, watts in self._sent.items() if not written.get(name)}
         return written
 
     def health(self) -> dict[str, Any]:

@@ -43,15 +43,14 @@ def settings_of(entry: Mapping[str, Any], profile: Mapping[str, Any]) -> DeviceS
     """One entry of `modbus_devices` (defaults filled in) read together with its profile."""
     connection = entry["connection"]
     points = {point["name"]: point for point in profile["points"]}
-    groups = entry.get("poll_groups", {})
     reversion = profile.get("reversion")
     return DeviceSettings(
         device_id=entry["device_id"],
-        role=entry.get("role") or profile["role"],
+        role=entry["role"],
         host=connection.get("host", ""),
         bus=_bus(connection),
-        fast=_group(groups, "fast", points),
-        slow=_group(groups, "slow", points),
+        fast=tuple(entry["poll_groups"]["fast"]),
+        slow=tuple(entry["poll_groups"]["slow"]),
         points=points,
         request_gap_s=connection["min_request_gap_ms"] / 1000,
         invalidate_after=connection["invalidate_after_errors"],
@@ -66,17 +65,6 @@ def _bus(connection: Mapping[str, Any]) -> str:
     if connection["protocol"] == "rtu":
         return str(connection["serial"]["device"])
     return f"{connection['host']}:{connection['port']}"
-
-
-def _group(groups: Mapping[str, Any], name: str, points: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    if name in groups:
-        return tuple(groups[name])
-    named_elsewhere = {point for group in groups.values() for point in group}
-    return tuple(
-        point
-        for point, facts in points.items()
-        if facts.get("group_default") == name and point not in named_elsewhere
-    )
 
 
 class Device:

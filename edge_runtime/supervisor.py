@@ -6,7 +6,7 @@ import logging
 import signal
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -160,6 +160,8 @@ class Supervisor:
             log.error("the safe states could not be written", exc_info=error)
         else:
             log.info("safe states: %s", written.result())
+        if self._report is not None and not late:
+            self._report = replace(self._report, core=self._core.health())
 
     def _wait_for(self, running: Running) -> None:
         deadline_s = self._clocks.monotonic_s() + STOP_WITHIN_S

@@ -59,7 +59,7 @@ def test_an_alarm_stands_as_its_rule_says(
 
 def test_an_alarm_is_reported_with_all_that_a_person_needs() -> None:
     engine = AlarmEngine()
-    engine.load([rule(severity="critical", message="nearly empty")])
+    engine.load([rule(severity="fault", message="nearly empty")])
     assert engine.judge({"bms_main/Soc": 12.5}, 0.0, NOW) == [
         {
             "id": "alarm0",
