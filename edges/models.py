@@ -200,11 +200,13 @@ class EdgeStatus(TenantModel):
 
     edge = _of_edge("status")
     boot_id = models.UUIDField(null=True)
+    previous_boot_id = models.UUIDField(null=True)
     seq = models.PositiveBigIntegerField(default=0)
     running_version = models.PositiveBigIntegerField(default=0)
     running_digest = models.CharField(max_length=64, null=True)  # noqa: DJ001 - the wire's null
-    highest_seen = models.JSONField(null=True)
-    last_known_good = models.JSONField(null=True)
+    drifted = models.BooleanField(default=False)  # what runs is not the content of the version it reports
+    highest_seen = models.PositiveBigIntegerField(null=True)
+    last_known_good = models.PositiveBigIntegerField(null=True)
     phase = models.CharField(max_length=32, blank=True, default="")
     staged = models.JSONField(null=True)
     last_attempt = models.JSONField(null=True)
@@ -221,6 +223,7 @@ class EdgeStatus(TenantModel):
     clock = models.JSONField(default=dict)
     transport = models.CharField(max_length=16, blank=True, default="")
     last_heartbeat_at = models.DateTimeField(null=True)
+    heartbeat_seconds = models.PositiveIntegerField(default=60)  # the interval that it was told to keep
 
 
 class EdgeEvent(TenantModel):

@@ -1,7 +1,7 @@
 """One embedded PostgreSQL a session; every test runs as the application's role, never as the owner.
 
-`db` (pytest-django's): rolled back after the test. `fresh_database`: a clone of one's own, for servers and for tests
-that must commit; `committed` repoints Django's connection to such a clone.
+`db` (pytest-django's): rolled back after the test. `fresh_database`: a clone of one's own, for servers and for
+tests that must commit; `committed` repoints Django's connection to such a clone.
 """
 
 import contextlib
@@ -9,57 +9,24 @@ import hashlib
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
 from psycopg import sql
+from pytest_django import DjangoDbBlocker
 
 from ems import database, database_roles, setting_up
 from tests import build
+from tests.databases import Database, clone, pointed_at
 from tests.processes import ServerProcess, start_server
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MIGRATED_BY = ("*/migrations/*.py", "edges/row_security.py", "ems/database_roles.py", "ems/setting_up.py")
 # A test database is made again when it is lost: nothing waits for the disk.
 UNSAFE_BUT_FAST = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
-
-
-@dataclass(frozen=True)
-class Database:
-    """A database of the test cluster, by role."""
-
-    place: database.Cluster
-    name: str
-
-    @property
-    def url(self) -> str:
-        return self.place.url(database.APP, self.name)
-
-    @property
-    def owner_url(self) -> str:
-        return self.place.url(database.OWNER, self.name)
-
-    @property
-    def superuser_url(self) -> str:
-        return self.place.url(database.SUPERUSER, self.name)
-
-
-@contextlib.contextmanager
-def pointed_at(target: Database) -> Iterator[None]:
-    """Django's connections lead to `target` while this lasts."""
-    for alias, url in (("default", target.url), ("owner", target.owner_url)):
-        connections[alias].close()
-        connections[alias].settings_dict.update(database.django_database(url))
-    try:
-        yield
-    finally:
-        for alias in ("default", "owner"):
-            connections[alias].close()
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +47,7 @@ def _migrations_digest() -> str:
 
 
 @pytest.fixture(scope="session")
-def template(cluster: database.Cluster, django_db_blocker: pytest.FixtureRequest) -> Database:
+def template(cluster: database.Cluster, django_db_blocker: DjangoDbBlocker) -> Database:
     """A migrated database that nobody writes to; kept between sessions until a migration changes."""
     made = Database(cluster, f"template_{_migrations_digest()}")
     with psycopg.connect(cluster.url(database.SUPERUSER, "postgres"), autocommit=True) as admin:
@@ -109,22 +76,10 @@ def template(cluster: database.Cluster, django_db_blocker: pytest.FixtureRequest
     return made
 
 
-@contextlib.contextmanager
-def _clone(template: Database, name: str) -> Iterator[Database]:
-    with psycopg.connect(template.place.url(database.SUPERUSER, "postgres"), autocommit=True) as admin:
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        admin.execute(drop)
-        database_roles.create_database(admin, name, template.name)
-        try:
-            yield Database(template.place, name)
-        finally:
-            admin.execute(drop)
-
-
 @pytest.fixture(scope="session")
-def django_db_setup(template: Database, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+def django_db_setup(template: Database, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """In place of pytest-django's own: as the application's role, in a clone of the template."""
-    with _clone(template, f"tests_{os.getpid()}") as shared, pointed_at(shared), django_db_blocker.unblock():
+    with clone(template, f"tests_{os.getpid()}") as shared, pointed_at(shared), django_db_blocker.unblock():
         yield
 
 
@@ -134,24 +89,20 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def fresh_database(template: Database) -> Iterator[Database]:
     """A migrated, empty database of this test's own: what is committed in it is seen by real servers."""
-    with _clone(template, f"fresh_{os.getpid()}_{next(_numbers)}") as own:
+    with clone(template, f"fresh_{os.getpid()}_{next(_numbers)}") as own:
         yield own
 
 
 @pytest.fixture
-def committed(fresh_database: Database, django_db_blocker: pytest.FixtureRequest) -> Iterator[Database]:
+def committed(fresh_database: Database, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
     """Django writes into a database of this test's own, and commits. Not together with `db`."""
-    before = {alias: dict(connections[alias].settings_dict) for alias in ("default", "owner")}
-    with django_db_blocker.unblock():
-        with pointed_at(fresh_database):
-            yield fresh_database
-        for alias, values in before.items():
-            connections[alias].settings_dict.update(values)
+    with django_db_blocker.unblock(), pointed_at(fresh_database):
+        yield fresh_database
 
 
 @pytest.fixture
 def live_server_process() -> Iterator[Callable[..., ServerProcess]]:
-    """`live_server_process(database, **environment)`: a real uvicorn over `database`, stopped after the test."""
+    """`live_server_process(database, **environment)`: a real uvicorn, stopped after the test."""
     with contextlib.ExitStack() as stack:
 
         def start(target: Database, **environment: str) -> ServerProcess:
@@ -162,5 +113,5 @@ def live_server_process() -> Iterator[Callable[..., ServerProcess]]:
 
 @pytest.fixture
 def cast(db: None) -> build.Cast:
-    """Acme with two sites and an edge each, Birch with one; Alice owns Acme, Bob views it, Charlie is nobody there."""
+    """Acme with two sites and an edge each, Birch with one; Alice owns Acme, Bob views it, Charlie nothing."""
     return build.make_cast()
