@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import models
+from django.http import HttpRequest
 from simple_history.manager import HistoryManager
 from simple_history.models import HistoricalRecords
 
@@ -28,11 +30,20 @@ class _TenantHistoryManager(HistoryManager):
         return self.model.objects.scoped(super().get_super_queryset())
 
 
+def _who(request: HttpRequest, **_: Any) -> Any | None:
+    """The person who made the request: a session's user, or the one whom an operator token stands for."""
+    user = getattr(request, "user", None)
+    if isinstance(user, get_user_model()):
+        return user
+    pk = getattr(user, "user_id", None)
+    return None if pk is None else get_user_model()(pk=pk)
+
+
 def tenant_history() -> HistoricalRecords:
     """simple-history for a tenant model; its migration adds `row_security.tenant` for that table too."""
-    return HistoricalRecords(bases=[_TenantRows], history_manager=_TenantHistoryManager)
+    return HistoricalRecords(bases=[_TenantRows], get_user=_who, history_manager=_TenantHistoryManager)
 
 
 def organization_history() -> HistoricalRecords:
     """The same for the organization itself."""
-    return HistoricalRecords(bases=[_OwnRows], history_manager=_TenantHistoryManager)
+    return HistoricalRecords(bases=[_OwnRows], get_user=_who, history_manager=_TenantHistoryManager)
