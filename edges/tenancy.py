@@ -48,7 +48,8 @@ def scope(organization_ids: Iterable[UUID]) -> Iterator[frozenset[UUID]]:
             yield wanted
         finally:
             _organizations.reset(token)
-        if nested and wanted != outer:
+        # What is to be rolled back takes the setting with it.
+        if nested and wanted != outer and not connection.needs_rollback:
             _tell_database(outer or frozenset())
 
 

@@ -1,7 +1,7 @@
 """One embedded PostgreSQL a session; every test runs as the application's role, never as the owner.
 
-`db` (pytest-django's): rolled back after the test. `fresh_database`: a clone of one's own, for servers and for
-tests that must commit; `committed` repoints Django's connection to such a clone.
+`db` (pytest-django's): rolled back after the test. `fresh_database`: a clone of one's own, for servers and
+for tests that must commit; `committed` repoints Django's connection to such a clone.
 """
 
 import contextlib
@@ -113,5 +113,5 @@ def live_server_process() -> Iterator[Callable[..., ServerProcess]]:
 
 @pytest.fixture
 def cast(db: None) -> build.Cast:
-    """Acme with two sites and an edge each, Birch with one; Alice owns Acme, Bob views it, Charlie nothing."""
+    """Acme with two sites, an edge each; Birch with one. Alice owns Acme, Bob views it, Charlie nothing."""
     return build.make_cast()

@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 LISTENING = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
 
 
-class ServerDidNotStart(AssertionError):
+class ServerStartError(AssertionError):
     """The process ended before it listened; carries what it said."""
 
 
@@ -74,7 +74,7 @@ def _port(output: IO[str], log: IO[str]) -> int:
         found = LISTENING.search(line)
         if found:
             return int(found[1])
-    raise ServerDidNotStart("".join(said))
+    raise ServerStartError("".join(said))
 
 
 def _drain(output: IO[str], log: Path) -> None:
