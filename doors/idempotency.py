@@ -18,6 +18,7 @@ from rest_framework.response import Response
 
 from doors.models import IdempotencyRecord
 from doors.problems import Refused
+from doors.rendering import JSONRenderer
 
 KEPT = timedelta(hours=24)
 ACCEPTED = re.compile(r"\A[\x21-\x7e]{1,255}\Z")
@@ -70,7 +71,7 @@ def keep(principal: str, key: str, response: Response, *, secret: bool) -> None:
     IdempotencyRecord.objects.filter(principal=principal, key=key).update(
         status=response.status_code,
         headers={name: response[name] for name in REPLAYED_HEADERS if name in response},
-        body=None if secret else orjson.dumps(response.data, option=orjson.OPT_UTC_Z),
+        body=None if secret else JSONRenderer().render(response.data),
     )
 
 
