@@ -78,8 +78,7 @@ def operation(op: Mapping[str, Any]) -> str:
             return f"{op['op']} {path}"
 
 
-def reach(edges: Sequence[str]) -> str:
-    """What a destructive step touches, named while it can be named."""
-    if len(edges) == 1:
-        return f"This touches 1 edge: {edges[0]}."
-    return f"This touches {count(len(edges), 'edge')}: {', '.join(edges[:5])}{' …' if len(edges) > 5 else ''}."
+def named(edges: Sequence[str], *, most: int = 5) -> str:
+    """Edges by name while that can be read, then by number."""
+    shown = ", ".join(edges[:most])
+    return f"{shown} and {len(edges) - most:,} more" if len(edges) > most else shown

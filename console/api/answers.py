@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers as s
+
+AnyDocument = OpenApiTypes.OBJECT
 
 
 def page_of(item: type[s.Serializer[Any]], name: str) -> type[s.Serializer[Any]]:
@@ -16,7 +19,9 @@ class OrganizationAnswer(s.Serializer[Any]):
     name = s.CharField()
     time_zone = s.CharField()
     key_rotation_days = s.IntegerField()
-    role = s.CharField(allow_null=True, help_text="Your role for the whole organization; null when it is per site.")
+    role = s.CharField(
+        allow_null=True, help_text="Your role for the whole organization; null when it is per site."
+    )
 
 
 class SiteAnswer(s.Serializer[Any]):
@@ -39,6 +44,7 @@ class EdgeAnswer(s.Serializer[Any]):
     link = s.CharField(help_text="online, late, offline or never")
     configuration = s.CharField(help_text="in sync, updating, behind, failed, drifted or none")
     headline = s.CharField(help_text="The one word by which this edge is counted and filtered")
+    flags = s.ListField(child=s.CharField())
     desired_version = s.IntegerField(allow_null=True)
     running_version = s.IntegerField(allow_null=True)
 
@@ -180,3 +186,18 @@ class ProblemAnswer(s.Serializer[Any]):
     instance = s.CharField()
     code = s.CharField()
     errors = s.ListField(child=s.DictField())
+
+
+class RequestAnswer(s.Serializer[Any]):
+    id = s.UUIDField()
+    kind = s.CharField()
+    created_at = s.DateTimeField()
+    expires_at = s.DateTimeField()
+
+
+class HoldAnswer(s.Serializer[Any]):
+    by = s.CharField()
+    source = s.CharField()
+    reason = s.CharField()
+    review_at = s.DateTimeField(allow_null=True)
+    created_at = s.DateTimeField()

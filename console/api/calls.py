@@ -7,8 +7,10 @@ from typing import Any
 import orjson
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
+from configs.changes import Actor
 from doors import idempotency
 from doors.problems import Refused
 from doors.views import OperatorView
@@ -28,17 +30,31 @@ class Call(OperatorView):
         checked.is_valid(raise_exception=True)
         return dict(checked.validated_data)
 
+    def document(self, request: Request) -> dict[str, Any]:
+        """A body that is a JSON object of any content. An absent one is malformed: it must not wipe a layer.
+
+        Raises: Refused 400 `bad_json`, 422 `invalid`; JsonError.
+        """
+        if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
+            raise Refused(400, "bad_json", "Send a JSON object.")
+        if not isinstance(request.data, dict):
+            raise Refused(422, "invalid", "The body is a JSON object.")
+        return request.data
+
+    def actor(self) -> Actor:
+        return Actor(self.principal.username, self.principal.user_id)
+
     def once(self, respond: Callable[[], Response], *, secret: bool = False) -> HttpResponseBase:
         """`respond()`, at most once per Idempotency-Key of this person or token."""
         person = f"operator:{self.principal.token_id or self.principal.user_id}"
         return idempotency.once(self.request, principal=person, respond=respond, secret=secret)
 
-    def query(self, *known: str) -> dict[str, str]:
+    def query(self, request: Request, *known: str) -> dict[str, str]:
         """The query string's members, all of them known: a misspelt `dry_run` must not publish."""
-        unknown = sorted(set(self.request.query_params) - {*known, "cursor", "limit"})
+        unknown = sorted(set(request.query_params) - {*known, "cursor", "limit"})
         if unknown:
             raise Refused(400, "bad_query", f"This address knows no query member {unknown[0]!r}.")
-        members = {name: values[-1] for name, values in self.request.query_params.lists()}
+        members = {name: values[-1] for name, values in request.query_params.lists()}
         for name, value in members.items():
             if "\0" in value or len(value) > MOST_TEXT:
                 raise Refused(400, "bad_query", f"The query member {name!r} is not acceptable text.")

@@ -8,12 +8,19 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from console.api.answers import ProblemAnswer
 
 PROBLEM = "application/problem+json"
-REFUSALS = {401: "The credential is missing, unknown, expired or revoked, or it is an edge key.",
-            403: "Yours, but beyond your role.",
-            404: "Foreign or unknown: the same answer.",
-            429: "Too many requests; Retry-After says when."}
-WRITE_REFUSALS = {400: "Malformed JSON or query.", 409: "Contradicts the present state.",
-                  413: "More than 1 MiB.", 415: "Not JSON in UTF-8.", 422: "Well formed and wrong."}
+REFUSALS = {
+    401: "The credential is missing, unknown, expired or revoked, or it is an edge key.",
+    403: "Yours, but beyond your role.",
+    404: "Foreign or unknown: the same answer.",
+    429: "Too many requests; Retry-After says when.",
+}
+WRITE_REFUSALS = {
+    400: "Malformed JSON or query.",
+    409: "Contradicts the present state.",
+    413: "More than 1 MiB.",
+    415: "Not JSON in UTF-8.",
+    422: "Well formed and wrong.",
+}
 
 
 def documented(

@@ -152,6 +152,11 @@ class Holding(Exact):
     until = serializers.DateTimeField(required=False)
 
 
+class Releasing(Exact):
+    reason = Text(max_length=REASON)
+    preview_digest = Text(max_length=64, required=False)
+
+
 class NewToken(Exact):
     name = Text(max_length=TEXT)
     role = serializers.ChoiceField(list(ROLES))

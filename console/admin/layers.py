@@ -1,0 +1,244 @@
+"""A layer in one JSON box: edit, preview in people's words, publish. A change set like any other."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+
+from configs import layers, signing
+from configs.changes import Actor, Address
+from configs.refusals import ChangeRefused, Refusal
+from console.admin import json_box, words
+from console.admin.site import desk, person
+from console.api import reach
+from doors.bodies import MAX_DEPTH, OPERATOR_BYTES
+from doors.problems import Refused
+from edge_protocol.canonical import parse
+from edge_protocol.errors import JsonError
+from edges.models import Organization
+
+INTRODUCTION = {
+    "organization": "Defaults for every edge of {name}. Sites and edges may set their own values over these.",
+    "site": "What the edges of site {target} have differently from the organization's defaults.",
+    "edge": "What {target} alone has differently from its site and organization.",
+}
+
+
+class BoxForm(forms.Form):
+    body = forms.CharField(strip=False, max_length=OPERATOR_BYTES)
+    reason = forms.CharField(max_length=500)
+    revision = forms.IntegerField(min_value=0)
+    preview_digest = forms.CharField(required=False, max_length=64)
+    previewed = forms.CharField(required=False, max_length=64)
+
+
+@dataclass
+class Page:
+    """What the template shows."""
+
+    text: str
+    revision: int
+    reason: str = ""
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    preview: dict[str, Any] | None = None
+
+
+def layer_page(request: HttpRequest, org: str, scope: str, target: str) -> HttpResponseBase:
+    who = person(request)
+    try:
+        organization, address = reach.layer(who, org, scope, target, "read")
+        may_publish = not _refused(lambda: reach.layer(who, org, scope, target, "publish"))
+    except Refused as refused:
+        raise Http404(refused.detail) from refused
+    if request.method != "POST" or not may_publish:
+        state = layers.read(organization.pk, address)
+        return _show(request, organization, address, Page(pretty(state.body), state.number), may_publish)
+    return _posted(request, organization, address)
+
+
+def _refused(look_up: Any) -> bool:
+    try:
+        look_up()
+    except Refused:
+        return True
+    return False
+
+
+def _posted(request: HttpRequest, organization: Organization, address: Address) -> HttpResponseBase:
+    form = BoxForm(request.POST)
+    page = Page(request.POST.get("body", ""), 0, request.POST.get("reason", ""))
+    if not form.is_valid():
+        page.errors = [{"detail": f"{name}: {text}"} for name, texts in form.errors.items() for text in texts]
+        page.revision = layers.read(organization.pk, address).number
+        return _show(request, organization, address, page, True)
+    page.revision = form.cleaned_data["revision"]
+    body = _parsed(page)
+    if body is None:
+        return _show(request, organization, address, page, True)
+    wants_publish = request.POST.get("step") == "publish"
+    seen = form.cleaned_data["previewed"] == text_digest(page.text)
+    digest = form.cleaned_data["preview_digest"] if wants_publish and seen else None
+    try:
+        answer = _put(request, organization, address, body, page, digest)
+    except ChangeRefused as refused:
+        page.errors = errors_of(refused, page.text, address)
+    except Refusal as refused:
+        page.errors = [{"detail": refused.detail}]
+    else:
+        if digest:
+            return _published(request, answer)
+        page.preview = preview_of(answer, page.text, address)
+    return _show(request, organization, address, page, True)
+
+
+def _parsed(page: Page) -> dict[str, Any] | None:
+    try:
+        body = parse(page.text.encode(), max_bytes=OPERATOR_BYTES, max_depth=MAX_DEPTH)
+    except JsonError as wrong:
+        page.errors = [{"detail": wrong.detail, "line": json_line(page.text), "rule": "json"}]
+        return None
+    if not isinstance(body, dict):
+        page.errors = [
+            {"detail": "A layer is a JSON object: it begins with { and ends with }.", "rule": "json"}
+        ]
+        return None
+    return body
+
+
+def _put(
+    request: HttpRequest,
+    organization: Organization,
+    address: Address,
+    body: dict[str, Any],
+    page: Page,
+    digest: str | None,
+) -> Any:
+    who = person(request)
+    return layers.put(
+        organization_id=organization.pk,
+        address=address,
+        body=body,
+        revision=page.revision,
+        reason=page.reason,
+        actor=Actor(who.username, who.user_id),
+        now=request.now,  # type: ignore[attr-defined]
+        signer=signing.signer(),
+        preview_digest=digest,
+        dry_run=digest is None,
+    )
+
+
+def _published(request: HttpRequest, answer: Any) -> HttpResponseBase:
+    told = answer.to_dict()
+    messages.success(request, f"Published. {words.sentence(told)}")
+    return HttpResponseRedirect(reverse("admin:configs_changeset_change", args=[told["id"]]))
+
+
+def _show(
+    request: HttpRequest, organization: Organization, address: Address, page: Page, may_publish: bool
+) -> HttpResponseBase:
+    introduction = INTRODUCTION[address.scope].format(name=organization.name, target=address.target)
+    context = {
+        **desk.each_context(request),
+        "title": f"Layer of {address.scope} {address.target}",
+        "introduction": introduction,
+        "page": page,
+        "preview": page.preview,
+        "errors": page.errors,
+        "may_publish": may_publish,
+    }
+    return TemplateResponse(request, "console/layer.html", context, status=422 if page.errors else 200)
+
+
+def pretty(body: Any) -> str:
+    return json.dumps(body, indent=2, ensure_ascii=False)
+
+
+def text_digest(text: str) -> str:
+    """Ties a preview to the text that it previewed: an edit after the preview is previewed again, not published."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def json_line(text: str) -> int | None:
+    """Where the text stops being JSON; None when it is JSON that only our stricter reader refuses."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as wrong:
+        return wrong.lineno
+    except RecursionError:
+        return None
+    return None
+
+
+def errors_of(refused: ChangeRefused, text: str, address: Address) -> list[dict[str, Any]]:
+    """Errors by cause: the same rule at the same path on many edges is one line that names them."""
+    lines = json_box.lines_by_pointer(text)
+    causes: dict[tuple[str, str, str], list[str]] = {}
+    own: set[tuple[str, str, str]] = set()
+    for error in refused.errors:
+        cause = (error.rule, error.path, error.detail)
+        causes.setdefault(cause, []).extend([error.edge_id] if error.edge_id else [])
+        if error.layer is None or error.layer == address.to_dict():
+            own.add(cause)
+    return [
+        {
+            "rule": rule,
+            "path": path,
+            "detail": detail,
+            "line": json_box.nearest_line(lines, path) if (rule, path, detail) in own and path else None,
+            "reach": words.named(edges),
+        }
+        for (rule, path, detail), edges in causes.items()
+    ]
+
+
+def preview_of(answer: Any, text: str, address: Address) -> dict[str, Any]:
+    told = answer.to_dict()
+    lines = json_box.lines_by_pointer(text)
+    warnings: dict[tuple[str, str, str], list[str]] = {}
+    for warning in told["warnings"]:
+        cause = (warning["rule"], warning["path"], warning["detail"])
+        warnings.setdefault(cause, []).extend([warning["edge_id"]] if warning["edge_id"] else [])
+    operations = [words.operation(operation.to_dict()) for operation in answer.operations]
+    edges = len(told["affected"])
+    return {
+        "sentence": words.sentence(told),
+        "groups": [
+            {"edges": group.edges, "sections": group.sections, "more": max(0, len(group.edges) - 10)}
+            for group in words.groups(told["affected"])
+        ],
+        "operations": operations,
+        "warnings": [
+            {
+                "rule": rule,
+                "path": path,
+                "detail": detail,
+                "line": lines.get(path),
+                "reach": words.named(found),
+            }
+            for (rule, path, detail), found in warnings.items()
+        ],
+        "digest": told["preview_digest"],
+        "text_digest": text_digest(text),
+        "publishable": bool(operations),
+        "publish_label": f"Publish to {words.count(edges, 'edge')}"
+        if edges
+        else "Publish (no edge changes now)",
+        "address": str(address),
+    }
+
+
+desk.pages.append(
+    path(
+        "layers/<str:org>/<str:scope>/<str:target>/",
+        desk.admin_view(layer_page),
+        name="console_layer",
+    )
+)

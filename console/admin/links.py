@@ -1,0 +1,23 @@
+"""Addresses of the desk's own pages, and links to them."""
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+
+def layer_address(organization: str, scope: str, target: str) -> str:
+    return reverse("admin:console_layer", args=[organization, scope, target])
+
+
+def layer_link(organization: str, scope: str, target: str) -> SafeString:
+    return link(layer_address(organization, scope, target), "Edit the layer")
+
+
+def edge_address(pk: Any) -> str:
+    return reverse("admin:edges_edge_change", args=[pk])
+
+
+def link(address: str, text: str) -> SafeString:
+    return format_html('<a class="ems-link" href="{}">{}</a>', address, text)

@@ -1,0 +1,32 @@
+"""The sidebar: what a person may open, in the order of their work."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+
+from console.admin.scoping import somewhere
+from edges.roles import Act
+
+_ENTRIES: list[tuple[str, str, str, Act]] = [
+    ("Edges", "developer_board", "edges_edge_changelist", "read"),
+    ("Sites", "location_on", "edges_site_changelist", "read"),
+    ("Organizations", "corporate_fare", "edges_organization_changelist", "read"),
+    ("Change sets", "edit_note", "configs_changeset_changelist", "read"),
+    ("Versions", "history", "configs_version_changelist", "read"),
+    ("Events", "notifications", "edges_edgeevent_changelist", "read"),
+    ("Device profiles", "memory", "configs_deviceprofile_changelist", "read"),
+    ("Memberships", "group", "edges_membership_changelist", "read"),
+    ("API tokens", "key", "edges_operatortoken_changelist", "manage_tokens"),
+]
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Shape: unfold's `SIDEBAR.navigation`."""
+    home = {"title": "Home", "icon": "home", "link": reverse_lazy("admin:index")}
+    items = [
+        {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")}
+        for title, icon, name, act in _ENTRIES
+        if somewhere(request, act, by_site=act == "read")
+    ]
+    return [{"title": None, "items": [home, *items]}]

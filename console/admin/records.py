@@ -1,0 +1,163 @@
+"""What happened, to read and never to write: change sets, versions, events, tokens, device profiles."""
+
+import json
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from configs.models import ChangeSet, DeviceProfile, Operation, Version
+from console.admin import words
+from console.admin.links import edge_address, link
+from console.admin.scoping import HistoricAdmin, ScopedAdmin, somewhere
+from console.admin.site import desk
+from edges.models import EdgeEvent, OperatorToken
+from edges.roles import Act
+
+
+class ChangeSetAdmin(ScopedAdmin):
+    list_display = ["called", "organization", "kind", "state", "author", "reason", "published_at"]
+    list_select_related = ["organization"]
+    list_filter = ["state", "kind"]
+    search_fields = ["reason", "author"]
+    fields = [
+        "called",
+        "organization",
+        "kind",
+        "state",
+        "author",
+        "reason",
+        "created_at",
+        "published_at",
+        "steps",
+    ]
+    readonly_fields = ["called", "steps"]
+
+    @display(description="Change", ordering="number")
+    def called(self, change: ChangeSet) -> str:
+        return f"#{change.number}"
+
+    @display(description="What it did")
+    def steps(self, change: ChangeSet) -> SafeString:
+        rows = Operation.objects.filter(change_set=change).order_by("position")
+        lines = [
+            format_html("<li>{} {}: {}</li>", row.scope, row.target, words.operation(_told(row)))
+            for row in rows
+        ]
+        return format_html('<ul class="ems-list">{}</ul>', SafeString("".join(lines)))
+
+
+def _told(row: Operation) -> dict[str, Any]:
+    value = None if row.value is None else json.loads(row.value)
+    return {"op": row.op, "path": row.path, "value": value}
+
+
+class VersionAdmin(ScopedAdmin):
+    site_path = "edge__site_id"
+    list_display = ["called", "of_edge", "kind", "content_of", "change", "timestamp"]
+    list_select_related = ["edge", "change_set"]
+    list_filter = ["kind"]
+    search_fields = ["edge__edge_id"]
+    fields = [
+        "called",
+        "of_edge",
+        "kind",
+        "content_of",
+        "change",
+        "timestamp",
+        "issued_at",
+        "digest",
+        "parts",
+    ]
+    readonly_fields = ["called", "of_edge", "change", "parts"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).defer("envelope")
+
+    @display(description="Version", ordering="number")
+    def called(self, version: Version) -> str:
+        return str(version.number)
+
+    @display(description="Edge", ordering="edge__edge_id")
+    def of_edge(self, version: Version) -> SafeString:
+        return link(edge_address(version.edge_id), version.edge.edge_id)
+
+    @display(description="Change")
+    def change(self, version: Version) -> SafeString:
+        return change_link(version.change_set)
+
+    @display(description="Sections")
+    def parts(self, version: Version) -> SafeString:
+        lines = [
+            format_html('<li>{} <code class="ems-code">{}</code></li>', name, digest)
+            for name, digest in sorted(version.sections.items())
+        ]
+        return format_html('<ul class="ems-list">{}</ul>', SafeString("".join(lines)))
+
+
+def change_link(change: ChangeSet) -> SafeString:
+    return link(reverse("admin:configs_changeset_change", args=[change.pk]), f"#{change.number}")
+
+
+class EventAdmin(ScopedAdmin):
+    site_path = "edge__site_id"
+    list_display = ["at", "of_edge", "type", "version", "code", "detail"]
+    list_display_links = ["at"]
+    list_select_related = ["edge"]
+    list_filter = ["type"]
+    search_fields = ["edge__edge_id", "code"]
+    ordering = ["-id"]
+
+    @display(description="Edge", ordering="edge__edge_id")
+    def of_edge(self, event: EdgeEvent) -> SafeString:
+        return link(edge_address(event.edge_id), event.edge.edge_id)
+
+
+class TokenAdmin(ScopedAdmin):
+    acts = {"view": "manage_tokens", "add": None, "change": None, "delete": None}
+    list_display = ["name", "organization", "user", "role", "expires_at", "last_used_at", "revoked_at"]
+    list_select_related = ["organization", "user", "site"]
+    fields = [
+        "name", "organization", "user", "role", "site", "token_id", "created_at", "expires_at", "last_used_at",
+        "revoked_at",
+    ]  # fmt: skip
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return somewhere(request, "manage_tokens", by_site=False)
+
+
+class ProfileAdmin(HistoricAdmin):
+    """The registry is the same for everybody; it changes with the software."""
+
+    list_display = ["name", "version", "vendor", "role"]
+    search_fields = ["name"]
+    fields = ["name", "version", "text"]
+    readonly_fields = ["text"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super(ScopedAdmin, self).get_queryset(request)
+
+    def may(self, request: HttpRequest, act: Act | None, row: Any | None) -> bool:  # noqa: ARG002
+        return act == "read" and somewhere(request, "read", by_site=True)
+
+    @display(description="Vendor")
+    def vendor(self, profile: DeviceProfile) -> str:
+        return str(profile.body.get("vendor", ""))
+
+    @display(description="Role")
+    def role(self, profile: DeviceProfile) -> str:
+        return str(profile.body.get("role", ""))
+
+    @display(description="Points and scales")
+    def text(self, profile: DeviceProfile) -> SafeString:
+        return format_html('<pre class="ems-code">{}</pre>', json.dumps(profile.body, indent=2))
+
+
+desk.register(ChangeSet, ChangeSetAdmin)
+desk.register(Version, VersionAdmin)
+desk.register(EdgeEvent, EventAdmin)
+desk.register(OperatorToken, TokenAdmin)
+desk.register(DeviceProfile, ProfileAdmin)

@@ -1,0 +1,120 @@
+"""What an operator does to one edge: roll back, retry, apply, hold, release."""
+
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from configs import holding, retrying, rolling_back, signing
+from console.api import answers, reach, shapes
+from console.api.calls import Call
+from console.api.documented import documented
+from edges import asking
+from edges.models import Edge
+
+
+class Rollback(Call):
+    @documented(
+        "Publish an earlier version's content and hold the edge",
+        body=shapes.RollingBack,
+        answers={201: answers.ChangeAnswer},
+    )
+    def post(self, request: Request, edge_id: str) -> HttpResponseBase:
+        self.query(request)
+        edge = reach.edge(self.principal, edge_id, "rollback")
+        body = self.body(shapes.RollingBack)
+        return self.once(lambda: self._roll_back(edge, body))
+
+    def _roll_back(self, edge: Edge, body: dict[str, Any]) -> Response:
+        answer = rolling_back.rollback(
+            edge=edge,
+            to_version=body.get("to_version"),
+            reason=body["reason"],
+            actor=self.actor(),
+            now=self.now,
+            signer=signing.signer(),
+        )
+        return Response(answer.to_dict(), status=201)
+
+
+class Retry(Call):
+    @documented("Offer refused content again", body=shapes.Reasoned, answers={201: answers.ChangeAnswer})
+    def post(self, request: Request, edge_id: str) -> HttpResponseBase:
+        self.query(request)
+        edge = reach.edge(self.principal, edge_id, "rollback")
+        body = self.body(shapes.Reasoned)
+        return self.once(lambda: self._retry(edge, body["reason"]))
+
+    def _retry(self, edge: Edge, reason: str) -> Response:
+        answer = retrying.retry(
+            edge=edge, reason=reason, actor=self.actor(), now=self.now, signer=signing.signer()
+        )
+        return Response(answer.to_dict(), status=201)
+
+
+class Apply(Call):
+    @documented(
+        "Ask an edge to apply what it has staged", body=shapes.Reasoned, answers={202: answers.RequestAnswer}
+    )
+    def post(self, request: Request, edge_id: str) -> HttpResponseBase:
+        self.query(request)
+        edge = reach.edge(self.principal, edge_id, "publish")
+        self.body(shapes.Reasoned)
+        return self.once(lambda: self._apply(edge))
+
+    def _apply(self, edge: Edge) -> Response:
+        asked = asking.ask(edge=edge, kind="apply", payload={}, now=self.now)
+        return Response(
+            {
+                "id": asked.pk,
+                "kind": asked.kind,
+                "created_at": asked.created_at,
+                "expires_at": asked.expires_at,
+            },
+            status=202,
+        )
+
+
+class Hold(Call):
+    @documented(
+        "Freeze an edge: its organization's and site's changes pass by",
+        body=shapes.Holding,
+        answers={201: answers.HoldAnswer},
+    )
+    def post(self, request: Request, edge_id: str) -> HttpResponseBase:
+        self.query(request)
+        edge = reach.edge(self.principal, edge_id, "rollback")
+        body = self.body(shapes.Holding)
+        return self.once(lambda: self._hold(edge, body))
+
+    def _hold(self, edge: Edge, body: dict[str, Any]) -> Response:
+        held = holding.hold(
+            edge=edge, until=body.get("until"), reason=body["reason"], actor=self.actor(), now=self.now
+        )
+        return Response(held, status=201)
+
+
+class Release(Call):
+    @documented(
+        "Release a held edge",
+        body=shapes.Releasing,
+        answers={200: answers.ChangeAnswer},
+        query={"dry_run": "true answers the accumulated difference and changes nothing."},
+    )
+    def post(self, request: Request, edge_id: str) -> HttpResponseBase:
+        self.query(request)
+        edge = reach.edge(self.principal, edge_id, "rollback")
+        body = self.body(shapes.Releasing)
+        return self.once(lambda: self._release(edge, body))
+
+    def _release(self, edge: Edge, body: dict[str, Any]) -> Response:
+        answer = holding.release(
+            edge=edge,
+            reason=body["reason"],
+            preview_digest=body.get("preview_digest"),
+            actor=self.actor(),
+            now=self.now,
+            signer=signing.signer(),
+        )
+        return Response(answer.to_dict())

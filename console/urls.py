@@ -1,0 +1,46 @@
+"""The people's door: the operator API under /api/v1, the desk under /admin/, the API's own description."""
+
+from django.urls import URLPattern, URLResolver, include, path, register_converter
+
+from console.admin import pages  # noqa: F401 - registers every page with the desk
+from console.admin.site import desk
+from console.api import (
+    fleet,
+    keys,
+    organizations,
+    registry,
+    status,
+    tokens,
+)
+from console.api.addresses import VersionNumber
+from console.openapi import Docs, Schema
+
+register_converter(VersionNumber, "version")
+
+ORGANIZATION = [
+    path("sites", organizations.Sites.as_view(), name="sites"),
+    path("sites/<str:site>", organizations.OneSite.as_view(), name="site"),
+    path("memberships", organizations.Memberships.as_view(), name="memberships"),
+    path("fleet", fleet.Fleet.as_view(), name="fleet"),
+    path("events", status.Events.as_view(), name="reported-events"),
+    path("tokens", tokens.Tokens.as_view(), name="tokens"),
+    path("tokens/<str:token_id>", tokens.OneToken.as_view(), name="token"),
+]
+CHANGE_SET = [
+]
+EDGE = [
+    path("enrollment-token", keys.EnrollmentToken.as_view(), name="enrollment-token"),
+    path("keys", keys.Keys.as_view(), name="keys"),
+    path("keys/<str:key_id>", keys.OneKey.as_view(), name="key"),
+    path("status", status.Status.as_view(), name="status"),
+]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/organizations", organizations.Organizations.as_view(), name="organizations"),
+    path("api/v1/organizations/<str:org>/", include(ORGANIZATION)),
+    path("api/v1/edges/<str:edge_id>/", include(EDGE)),
+    path("api/v1/registry/profiles", registry.Profiles.as_view(), name="profiles"),
+    path("api/v1/registry/profiles/<str:profile>", registry.OneProfile.as_view(), name="profile"),
+    path("api/openapi.json", Schema.as_view(), name="openapi"),
+    path("api/docs", Docs.as_view(), name="docs"),
+    path("admin/", desk.urls),
+]
