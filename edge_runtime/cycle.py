@@ -125,9 +125,10 @@ class Cycle:
             document, self._next = self._next, None
         if document is None:
             return False
-        self._core.load(document)
+        # Before the load: should it crash, the report names the version that did it.
         self._document = document
         self._measure = replace(self._measure, period_ms=document.period_ms)
+        self._core.load(document)
         return True
 
     def _turn(self, started_s: float) -> Turn:

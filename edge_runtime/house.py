@@ -16,6 +16,9 @@ from edge_runtime.site import Defect, Site, SiteDevice
 EXIT_OF_A_DEFECT: Final = 70
 NOMINAL_VOLTS: Final = 230.0
 NOMINAL_HERTZ: Final = 50.0
+# SunSpec model 103, St.
+SLEEPING: Final = 2.0
+PRODUCING: Final = 4.0
 
 Clock = Callable[[], float]
 Readings = dict[str, float]
@@ -74,7 +77,7 @@ class House:
         if kind == "battery":
             return _battery_readings(self._batteries[device_id])
         if kind == "pv_inverter":
-            return _meter_readings(moment.pv_watts)
+            return _inverter_readings(moment.pv_watts)
         if kind == "consumption_meter":
             return _meter_readings(moment.load_watts)
         delivered = sum(battery.power_watts for battery in self._batteries.values())
@@ -82,15 +85,37 @@ class House:
 
 
 def _meter_readings(watts: float) -> Readings:
-    return {"ActivePower": watts, "Voltage": NOMINAL_VOLTS, "Frequency": NOMINAL_HERTZ}
+    return {
+        "ActivePower": watts,
+        **dict.fromkeys(("ActivePowerA", "ActivePowerB", "ActivePowerC"), watts / 3),
+        "Current": abs(watts) / NOMINAL_VOLTS,
+        "VoltageA": NOMINAL_VOLTS,
+        "Frequency": NOMINAL_HERTZ,
+    }
+
+
+def _inverter_readings(watts: float) -> Readings:
+    return {
+        "ActivePower": watts,
+        "Status": PRODUCING if watts > 0 else SLEEPING,
+        "DcPower": watts,
+        "Current": watts / NOMINAL_VOLTS,
+        "VoltageA": NOMINAL_VOLTS,
+        "Frequency": NOMINAL_HERTZ,
+    }
 
 
 def _battery_readings(battery: Battery) -> Readings:
     return {
         "ActivePower": battery.power_watts,
+        "SetActivePower": battery.set_point_watts,
         "Soc": battery.soc_percent,
-        "Temperature": battery.temperature_celsius,
+        "Soh": 100.0,
         "Cycles": battery.cycles,
+        "Temperature": battery.temperature_celsius,
+        "Capacity": battery.rating.capacity_wh,
+        "MaxChargePower": battery.rating.max_charge_watts,
+        "MaxDischargePower": battery.rating.max_discharge_watts,
     }
 
 
