@@ -142,7 +142,7 @@ class Watch:
         if self.acknowledged_s is None:
             self.acknowledged_s, self._progress_s = at_s, at_s
             self._boot_id = health.get("boot_id")
-        if count == self._count:
+        if count == self._count and health.get("failure") is None:  # a dead cycle counts no further
             return
         self._cycles += max(0, count - self._count) if self._count is not None else 0
         self._count, self._progress_s = count, at_s
