@@ -1,0 +1,80 @@
+"""An edge that can ask: its key's text, and a head as publishing would have written it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from doors import limits
+from edges import tenancy
+from edges.models import Edge, EdgeHead, EdgeKey
+from tests import build
+
+ENVELOPE = "eyJwYXlsb2FkIjoiIn0"
+
+
+@dataclass
+class Asker:
+    """One edge's way to the HTTP doors."""
+
+    client: Client
+    edge: Edge
+    key: EdgeKey
+    text: str
+
+    def headers(self, **more: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.text}", **more}
+
+    def path(self, call: str) -> str:
+        return f"/api/v1/edges/{self.edge.edge_id}/{call}"
+
+    def get(self, call: str, **more: str) -> Any:
+        return self.client.get(self.path(call), headers=self.headers(**more))
+
+    def post(self, call: str, body: Any, **more: str) -> Any:
+        return self.client.post(
+            self.path(call), body, content_type="application/json", headers=self.headers(**more)
+        )
+
+
+def make_asker(client: Client, edge: Edge, **values: Any) -> Asker:
+    key, text = build.make_key(edge, **values)
+    return Asker(client, edge, key, text)
+
+
+def make_head(edge: Edge, version: int = 3, digest: str = "ab" * 32, **values: Any) -> EdgeHead:
+    with tenancy.scope([edge.organization_id]):
+        head, _ = EdgeHead.objects.update_or_create(
+            edge=edge,
+            defaults={
+                "organization_id": edge.organization_id,
+                "version": version,
+                "digest": digest,
+                "etag": f'"{version}-{digest[:32]}"',
+                "epoch": 1,
+                "envelope": ENVELOPE,
+                "issued_at": build.NOW,
+                "published_at": build.NOW,
+                **values,
+            },
+        )
+        return head
+
+
+@pytest.fixture(autouse=True)
+def _fresh_leases() -> None:
+    """Every test's database has buckets of its own."""
+    limits.leases.clear()
+
+
+@pytest.fixture
+def asker(client: Client, cast: build.Cast) -> Asker:
+    """Acme's northern edge."""
+    return make_asker(client, cast.acme_north)
+
+
+@pytest.fixture
+def intruder(client: Client, cast: build.Cast) -> Asker:
+    """Birch's edge."""
+    return make_asker(client, cast.birch_edge)
