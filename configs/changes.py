@@ -84,6 +84,7 @@ class Change:
     selector: Mapping[str, Any] | None = None
     exclude: Sequence[str] = ()
     kind: str = Kind.EDIT
+    reverts: UUID | None = None
 
     def intent_digest(self) -> str:
         """Names the intent itself: a preview of other operations never fits it."""
@@ -165,11 +166,3 @@ def _complaint(operation: Operation, selected: bool) -> str | None:
 
 def _refused(rule: str, detail: str) -> ChangeRefused:
     return ChangeRefused([ChangeError(None, "", rule, None, detail)])
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A stored change set on its way to being published."""
-
-    change_set_id: UUID
-    base: Mapping[str, int]

@@ -10,7 +10,7 @@ import orjson
 from django.db import connection
 
 from configs.changes import Address
-from configs.models import Layer, Ledger, Scope
+from configs.models import Layer, Scope
 from edge_protocol.canonical import JsonObject
 
 
@@ -190,8 +190,8 @@ def blobs(organization_id: UUID, digests: Collection[str]) -> dict[str, bytes]:
         return {digest: bytes(body) for digest, body in cursor.fetchall()}
 
 
-def baselines(organization_id: UUID, site_ids: Collection[UUID]) -> tuple[UUID | None, dict[UUID, UUID]]:
-    """The baseline revisions of the organization's layer and of sites' layers. One query."""
+def baselines(organization_id: UUID) -> tuple[UUID | None, dict[UUID, UUID]]:
+    """The baseline revisions of the organization's layer and of its sites' layers. One query."""
     rows = Layer.objects.filter(organization_id=organization_id, baseline__isnull=False).exclude(
         scope=Scope.EDGE
     )
@@ -199,12 +199,6 @@ def baselines(organization_id: UUID, site_ids: Collection[UUID]) -> tuple[UUID |
     for scope, site_id, baseline_id in rows.values_list("scope", "site_id", "baseline_id"):
         if scope == Scope.ORGANIZATION:
             organization = baseline_id
-        elif site_id in site_ids:
+        else:
             sites[site_id] = baseline_id
     return organization, sites
-
-
-def sequence(organization_id: UUID) -> int:
-    """How often the organization's fleet moved. Read first: what is read later is at least this new."""
-    row = Ledger.objects.filter(organization_id=organization_id).values_list("sequence", flat=True).first()
-    return row or 0

@@ -1,10 +1,11 @@
-"""Whether resolved documents may be published: each distinct document is judged once. Pure but for its loader."""
+"""Whether resolved documents may be published: each distinct document is judged once."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import orjson
 
+from configs.leaps import leaps
 from configs.resolving import Problem, Resolved, Section
 from edge_protocol import semantics
 from edge_protocol.canonical import JsonObject, JsonValue
@@ -28,11 +29,12 @@ class Judge:
     def __init__(
         self, registries: Mapping[int, Mapping[str, JsonObject]], *, load: Loader, production: bool
     ) -> None:
-        self._registries = registries
+        self.registries = registries
         self._load = load
         self._production = production
         self._values: dict[str, JsonValue] = {}
         self._judgements: dict[DocumentKey, Judgement] = {}
+        self._compared: dict[tuple[str, str], list[Problem]] = {}
 
     def know(self, sections: Collection[Section]) -> None:
         """Values that were just computed need not be loaded."""
@@ -59,17 +61,22 @@ class Judge:
             found = self._judgements[key] = self._check(document, registry)
         return found
 
+    def compared(self, name: str, before: str, after: str) -> list[Problem]:
+        """The leaps between two states of a section, both known."""
+        key = (before, after)
+        if key not in self._compared:
+            self._compared[key] = leaps(name, self._values[before], self._values[after])
+        return self._compared[key]
+
     def _check(self, document: JsonObject, registry: int) -> Judgement:
-        found = semantics.check(
-            document, profiles=self._registries[registry], production=self._production
-        )
+        found = semantics.check(document, profiles=self.registries[registry], production=self._production)
         problems = [Problem(one.rule, one.path, one.detail) for one in found if one.severity == "error"]
         cautions = [Problem(one.rule, one.path, one.detail) for one in found if one.severity != "error"]
         return Judgement(tuple(problems), tuple(cautions))
 
 
 def shape_problems(resolved: Resolved) -> list[Problem]:
-    """What is wrong before meaning can be asked for: sections missing, unmergeable or against their schema."""
+    """What is wrong before meaning can be asked for: sections missing, unmergeable, against schema."""
     problems = resolved.problems
     for name in REQUIRED:
         if name not in resolved.sections:

@@ -68,6 +68,7 @@ class Resolver:
         self._tokens: dict[tuple[str, bytes], int] = {}
         self._values: list[JsonValue] = [MISSING]  # by token; 0 = the layer says nothing
         self._of_revision: dict[UUID | None, dict[str, int]] = {None: {}}
+        self._merged: dict[tuple[str, Inputs], JsonValue | MergeError] = {}
         self._sections: dict[tuple[str, Inputs], Section | None] = {}
         self._profiles: dict[tuple[Inputs | str, int], Section | None] = {}
 
@@ -115,9 +116,27 @@ class Resolver:
             return self._profile_section(pins)
         key = (name, self.inputs(name, pins))
         if key not in self._sections:
-            bodies = [{name: self._values[token]} for token in key[1] if token]
-            self._sections[key] = _merge(name, bodies)
+            self._sections[key] = _checked(name, self._merge(*key))
         return self._sections[key]
+
+    def _merge(self, name: str, inputs: Inputs) -> JsonValue | MergeError:
+        key = (name, inputs)
+        if key not in self._merged:
+            bodies = [{name: self._values[token]} for token in inputs if token]
+            try:
+                self._merged[key] = merge_section(name, bodies)
+            except MergeError as error:
+                self._merged[key] = error
+        return self._merged[key]
+
+    def inherited(self, name: str, pins: Pins) -> JsonObject:
+        """{name: value} of an incomplete document, unchecked; {} where nothing is."""
+        value = self._merge(name, self.inputs(name, pins))
+        return {} if value is MISSING or isinstance(value, MergeError) else {name: value}
+
+    def body(self, revision: UUID | None) -> JsonObject:
+        """A layer's body as far as it was asked for; {} where the layer is absent or has no part in it."""
+        return {} if revision is None else self._bodies.get(revision, {})
 
     def _profile_section(self, pins: Pins) -> Section | None:
         key = (self.inputs(DEVICES, pins), pins.registry)
@@ -148,11 +167,9 @@ class Resolver:
         return Resolved(result, fresh)
 
 
-def _merge(name: str, bodies: list[JsonObject]) -> Section | None:
-    try:
-        value = merge_section(name, bodies)
-    except MergeError as error:
-        return Section(name, None, b"", None, (Problem(error.rule, error.path, error.detail),))
+def _checked(name: str, value: JsonValue | MergeError) -> Section | None:
+    if isinstance(value, MergeError):
+        return Section(name, None, b"", None, (Problem(value.rule, value.path, value.detail),))
     if value is MISSING:
         return None
     problems = tuple(

@@ -120,9 +120,7 @@ def _check_known(
     for operation in operations:
         if operation.target not in known[Scope(operation.scope)]:
             detail = f"there is no {operation.scope} {operation.target!r} here"
-            errors.append(
-                ChangeError(None, operation.path, "target", operation.address.to_dict(), detail)
-            )
+            errors.append(ChangeError(None, operation.path, "target", operation.address.to_dict(), detail))
         elif operation.op == "move" and operation.value not in sites:
             detail = f"there is no site {operation.value!r} to move to"
             errors.append(ChangeError(operation.target, "", "target", operation.address.to_dict(), detail))

@@ -65,15 +65,14 @@ def apply(current: Mapping[Address, JsonObject], operations: Iterable[Operation]
         errors += _shape_errors(address, current.get(address, _NO_BODY), body)
     if errors:
         raise ChangeRefused(errors)
-    changed = {
-        address: body for address, body in bodies.items() if body != current.get(address, _NO_BODY)
-    }
+    changed = {address: body for address, body in bodies.items() if body != current.get(address, _NO_BODY)}
     return Application(changed, tuple(applied), moves, frozenset(retired))
 
 
 def _step(body: JsonObject, operation: Operation) -> JsonObject:
-    value = None if operation.value is MISSING else operation.value
-    return apply_operation(body, op=operation.op, path=operation.path, value=value)
+    if operation.op in {"unset", "unlock"} and _old(body, operation) is MISSING:
+        return body  # no effect: told as a caution, so that one step can serve many edges
+    return apply_operation(body, op=operation.op, path=operation.path, value=operation.value)
 
 
 def _old(body: JsonObject, operation: Operation) -> JsonValue:

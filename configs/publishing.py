@@ -1,0 +1,129 @@
+"""Publishing: every door's changes end here.
+
+Read, merge, check and sign outside every lock; then the organization's row lock, a comparison, and the
+writing. When the fleet moved in between, all of it is done again; at last under the lock, so that it ends.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from configs import locking, planning, previewing, sealing, storing
+from configs.changes import Actor, Address, Change, check_change
+from configs.models import ChangeSet
+from configs.moving import STILL, Motion
+from configs.outcomes import Outcome, Preview
+from configs.planning import Plan
+from configs.refusals import StaleLayer
+from configs.signing import Signer
+from edges import tenancy
+
+OPTIMISTIC_ATTEMPTS = 2
+
+Planner = Callable[[], Plan]
+
+
+def preview(*, organization_id: UUID, change: Change, now: datetime, motion: Motion = STILL) -> Preview:
+    """What publishing `change` would do now; nothing is published.
+
+    What it promises is kept under its digest, so that a later publish can say what differs.
+    Errors: ChangeRefused, ClockRefused.
+    """
+    check_change(change)
+    with tenancy.scope([organization_id]):
+        plan = prepare(organization_id, change, now=now, motion=motion)
+        previewing.keep(organization_id, plan.preview, now=now)
+    return plan.preview
+
+
+def prepare(organization_id: UUID, change: Change, *, now: datetime, motion: Motion = STILL) -> Plan:
+    """A plan that passed every check, locks included. Needs a scope. Errors: ChangeRefused."""
+    plan = planning.plan(organization_id, change, now=now, motion=motion)
+    locking.check(plan)
+    return plan
+
+
+def publish(
+    *,
+    organization_id: UUID,
+    change: Change,
+    actor: Actor,
+    now: datetime,
+    signer: Signer,
+    preview_digest: str | None = None,
+    expected_revisions: Mapping[Address, int] | None = None,
+    motion: Motion = STILL,
+) -> Outcome:
+    """Make `change` what the edges should run.
+
+    `expected_revisions`: the layers' revision numbers that the author saw; `preview_digest`: the promise.
+    Errors: ChangeRefused, PreviewChanged, StaleLayer, ClockRefused. Nothing is stored when one is raised.
+    """
+    check_change(change)
+
+    def planner() -> Plan:
+        plan = prepare(organization_id, change, now=now, motion=motion)
+        _check_expected(plan, expected_revisions or {})
+        return plan
+
+    return publish_plan(
+        organization_id, planner, actor=actor, now=now, signer=signer, preview_digest=preview_digest
+    )
+
+
+def publish_plan(
+    organization_id: UUID,
+    planner: Planner,
+    *,
+    actor: Actor,
+    now: datetime,
+    signer: Signer,
+    preview_digest: str | None = None,
+    draft: Callable[[], ChangeSet] | None = None,
+) -> Outcome:
+    """Plan until nothing moves between reading and writing, then write. `draft` gives the draft, locked."""
+    for _ in range(OPTIMISTIC_ATTEMPTS):
+        with tenancy.scope([organization_id]):
+            plan = planner()
+        sealed = sealing.seal(plan, signer=signer, now=now)
+        with tenancy.scope([organization_id]):
+            storing.lock(organization_id)
+            if planning.sequence(organization_id) == plan.ground.sequence:
+                return _store(plan, sealed, actor=actor, now=now, preview_digest=preview_digest, draft=draft)
+    with tenancy.scope([organization_id]):
+        storing.lock(organization_id)
+        plan = planner()
+        sealed = sealing.seal(plan, signer=signer, now=now)
+        return _store(plan, sealed, actor=actor, now=now, preview_digest=preview_digest, draft=draft)
+
+
+def _store(
+    plan: Plan,
+    sealed: list[sealing.Sealed],
+    *,
+    actor: Actor,
+    now: datetime,
+    preview_digest: str | None,
+    draft: Callable[[], ChangeSet] | None,
+) -> Outcome:
+    if preview_digest is not None:
+        previewing.compare(plan.ground.organization.pk, preview_digest, plan.preview)
+    writing = storing.Writing(plan, sealed, actor, now, uuid4())
+    change_set, revisions = writing.store(draft=None if draft is None else draft())
+    return Outcome(
+        change_set.pk,
+        change_set.number,
+        change_set.state,
+        plan.preview,
+        {str(address): number for address, number in revisions.items()},
+    )
+
+
+def _check_expected(plan: Plan, expected: Mapping[Address, int]) -> None:
+    for address, number in expected.items():
+        state = plan.states.get(address)
+        if state is not None and state.number != number:
+            raise StaleLayer(
+                f"The layer {address} is at revision {state.number}, not at {number}.",
+                etag=f'"{state.number}"',
+            )
