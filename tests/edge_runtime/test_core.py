@@ -1,15 +1,17 @@
 """Turns of the core over the simulated house: what is sent, what is kept, what fails and how."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge_protocol.registry import builtin_profiles, named_profiles
 from edge_runtime.controllers import Inputs
 from edge_runtime.core import CoreError
 from edge_runtime.interval import Interval
 from edge_runtime.limits import LocalLimits
-from tests.edge_runtime.plant import bench, body, changed, device, fixed, only, site
+from tests.edge_runtime.plant import REPOSITORY, bench, body, changed, device, fixed, only, site
 
 
 def test_the_battery_takes_over_the_house(tmp_path: Path) -> None:
@@ -233,6 +235,36 @@ def test_overruns_in_a_row_raise_an_alarm(tmp_path: Path) -> None:
     assert plant.turn()["alarms"] == []
     plant.overruns = 2.0
     assert [alarm["id"] for alarm in plant.turn()["alarms"]] == ["_cycle_overrun"]
+
+
+def test_local_limits_hold_for_all_batteries_together(tmp_path: Path) -> None:
+    made = site(bms_main={"max_discharge_w": 3000})
+    made["devices"]["bms_second"] = {**made["devices"]["bms_main"], "serial": "BMS-0002"}
+    devices = body()["modbus_devices"]
+    second = {
+        **devices[1],
+        "device_id": "bms_second",
+        "connection": {**devices[1]["connection"], "unit_id": 2},
+    }
+    both = [
+        {**fixed(3000, order), "id": f"ctrlFix{order}", "parameters": {"power_watts": 3000, "ess_id": ess}}
+        for order, ess in enumerate(("bms_main", "bms_second"), start=1)
+    ]
+    plant = bench(tmp_path, made, LocalLimits(max_discharge_watts=4000))
+    plant.load(body(modbus_devices=[*devices, second], scheduler={"controllers": both}))
+    plant.turn()
+    assert [plant.power("bms_main"), plant.power("bms_second")] == [3000, 1000]
+
+
+def test_the_example_document_of_the_specification_runs_as_it_stands(tmp_path: Path) -> None:
+    vectors = json.loads((REPOSITORY / "tests" / "vectors" / "protocol-v1.json").read_text())
+    document = vectors["document"]
+    plant = bench(tmp_path)
+    plant.load({**document, "profiles": named_profiles(document, builtin_profiles())})
+    health = plant.turn(3)
+    assert {post["state"] for post in health["controllers"].values()} == {"ok"}
+    assert all(device["ok"] for device in health["devices"].values())
+    assert plant.power() == 0  # no grid meter: nobody asks for anything
 
 
 class Breaking:
