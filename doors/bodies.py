@@ -33,7 +33,8 @@ def read_json(request: HttpRequest, *, max_bytes: int, required: bool = True) ->
     raw = read_bytes(request, max_bytes=max_bytes)
     if not raw and not required:
         return {}
-    check_media_type(request.META.get("CONTENT_TYPE", ""))
+    if raw:
+        check_media_type(request.META.get("CONTENT_TYPE", ""))
     data = decoded(raw, request.META.get("HTTP_CONTENT_ENCODING", ""), max_bytes=max_bytes)
     return parse(data, max_bytes=max_bytes, max_depth=MAX_DEPTH)
 

@@ -43,9 +43,7 @@ def attempt(leases: Leases, bucket: DatabaseBucket, at: float) -> bool:
 
 
 @given(
-    steps=st.lists(
-        st.tuples(st.integers(0, 2), st.floats(0, 8, allow_nan=False)), min_size=1, max_size=150
-    )
+    steps=st.lists(st.tuples(st.integers(0, 2), st.floats(0, 8, allow_nan=False)), min_size=1, max_size=150)
 )
 def test_three_processes_together_stay_within_burst_and_rate(steps: list[tuple[int, float]]) -> None:
     processes, bucket = [Leases() for _ in range(3)], DatabaseBucket(LIMIT)
