@@ -32,7 +32,7 @@ def set_value(body: JsonObject, path: Path, value: JsonValue) -> JsonObject:
 
 def _refuse_removals(value: JsonValue, path: Path) -> None:
     if value is None:
-        raise MergeError("null removes: use the operation remove", path=join(path), rule="null")
+        raise MergeError("null removes: use the operation remove", path=join(path), rule="schema/type")
     if isinstance(value, dict):
         for name, member in value.items():
             if name.startswith("$"):
@@ -101,11 +101,11 @@ def _replaced(items: list[JsonValue], key: str, identity: str, new: JsonValue) -
 
 
 def unset(body: JsonObject, path: Path) -> JsonObject:
-    """Give a path back to inheritance. Errors: PointerError where the layer sets nothing."""
+    """Give a path back to inheritance, where the layer sets something. Errors: PointerError."""
     if not path:
         return {}
     if lookup(body, path) is MISSING:
-        raise PointerError("this layer sets nothing here", path=join(path))
+        return body
     if len(path) > 1 and list_key(path[:-2]) == path[-1]:
         raise PointerError("an identity is not unset: unset its item", path=join(path))
     kept: JsonObject = _without(body, path, 0)
