@@ -41,7 +41,7 @@ def errors(
             Scope.SITE: facts.site_code,
             Scope.EDGE: facts.edge_id,
         }
-        layer = {"scope": scope, "target": targets[Scope(scope)]}
+        layer = {"scope": str(scope), "target": targets[Scope(scope)]}
         found.append(ChangeError(facts.edge_id, problem.path, problem.rule, layer, problem.detail))
     return found
 

@@ -6,7 +6,11 @@ from django.db import connection
 
 from edges.tenancy import TenantModel
 
-TABLES = [model._meta.db_table for model in apps.get_app_config("configs").get_models() if issubclass(model, TenantModel)]
+TABLES = [
+    model._meta.db_table
+    for model in apps.get_app_config("configs").get_models()
+    if issubclass(model, TenantModel)
+]
 
 
 @pytest.mark.parametrize("table", TABLES)
