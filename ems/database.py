@@ -26,6 +26,8 @@ DATABASE = "ems"
 OWNER, APP, DOOR = "ems_owner", "ems_app", "ems_door"
 SUPERUSER, SYSTEM_USER = "postgres", "pgserver"
 START_SECONDS = 60
+# The application's backend refuses roles that row level security does not bind; the owner is such a role.
+GUARDED, UNGUARDED = "ems.postgres", "django.db.backends.postgresql"
 CONFIGURATION = """
 # Only this machine's own user reaches the server, by socket.
 listen_addresses = ''
@@ -219,7 +221,7 @@ def _stop(place: Cluster) -> None:
         )
 
 
-def django_database(url: str, *, pool_size: int | None = None) -> dict[str, Any]:
+def django_database(url: str, *, pool_size: int | None = None, engine: str = GUARDED) -> dict[str, Any]:
     """A database address as Django's settings want it; `pool_size` None: no pool."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
@@ -229,7 +231,7 @@ def django_database(url: str, *, pool_size: int | None = None) -> dict[str, Any]
     if pool_size is not None:
         options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": engine,
         "NAME": unquote(parts.path.strip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

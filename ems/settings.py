@@ -26,7 +26,7 @@ _owner_url = _env.text("DATABASE_OWNER_URL") or (_cluster.url(database.OWNER) if
 _pool_size = _env.number("DATABASE_POOL_SIZE", 1, 10)
 DATABASES = {"default": database.django_database(_app_url, pool_size=_pool_size)}
 if _owner_url:
-    DATABASES["owner"] = database.django_database(_owner_url)
+    DATABASES["owner"] = database.django_database(_owner_url, engine=database.UNGUARDED)
 # LISTEN holds one connection for ever: not through a transaction pooler.
 DATABASE_DIRECT_URL = _env.text("DATABASE_DIRECT_URL")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -37,7 +37,8 @@ def pointed_at(target: Database) -> Iterator[None]:
     before = {alias: dict(connections[alias].settings_dict) for alias in ("default", "owner")}
     for alias, url in (("default", target.url), ("owner", target.owner_url)):
         connections[alias].close()
-        connections[alias].settings_dict.update(database.django_database(url))
+        engine = connections[alias].settings_dict["ENGINE"]
+        connections[alias].settings_dict.update(database.django_database(url, engine=engine))
     try:
         yield
     finally:
