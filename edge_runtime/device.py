@@ -1,11 +1,12 @@
-"""One device of the document: polled point by point, undefined when it fails, written only when it may be."""
+"""One device of the document: polled block by block, undefined when it fails, written only when it may be."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 from edge_protocol.instants import format_instant
@@ -14,6 +15,10 @@ from edge_runtime.field import FieldDevice, UnreachableError
 RETRY_STEP_S: Final = 2.0
 RETRY_CAP_S: Final = 300.0
 SET_POINT: Final = "SetActivePower"
+MOST_REGISTERS: Final = 125
+
+Block = tuple[str, ...]
+"""The points that one request reads: those of one SunSpec model, or of one run of addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +29,9 @@ class DeviceSettings:
     role: str
     host: str
     bus: str
-    fast: tuple[str, ...]
-    slow: tuple[str, ...]
+    connection: Mapping[str, Any]
+    fast: tuple[Block, ...]
+    slow: tuple[Block, ...]
     points: Mapping[str, Mapping[str, Any]]
     request_gap_s: float
     invalidate_after: int
@@ -49,8 +55,9 @@ def settings_of(entry: Mapping[str, Any], profile: Mapping[str, Any]) -> DeviceS
         role=entry["role"],
         host=connection.get("host", ""),
         bus=_bus(connection),
-        fast=tuple(entry["poll_groups"]["fast"]),
-        slow=tuple(entry["poll_groups"]["slow"]),
+        connection=connection,
+        fast=_blocks(entry["poll_groups"]["fast"], points),
+        slow=_blocks(entry["poll_groups"]["slow"], points),
         points=points,
         request_gap_s=connection["min_request_gap_ms"] / 1000,
         invalidate_after=connection["invalidate_after_errors"],
@@ -67,6 +74,19 @@ def _bus(connection: Mapping[str, Any]) -> str:
     return f"{connection['host']}:{connection['port']}"
 
 
+def _blocks(names: Sequence[str], points: Mapping[str, Mapping[str, Any]]) -> tuple[Block, ...]:
+    blocks: dict[tuple[Any, ...], list[str]] = {}
+    for name in names:
+        point = points.get(name, {})
+        place = ("sunspec", point["sunspec"]["model"]) if "sunspec" in point else _run(point)
+        blocks.setdefault((point.get("fc"), *place), []).append(name)
+    return tuple(tuple(block) for block in blocks.values())
+
+
+def _run(point: Mapping[str, Any]) -> tuple[str, int]:
+    return "address", point.get("address", 0) // MOST_REGISTERS
+
+
 class Device:
     """Polls one field device; knows what it last said, whether it answers, and whether it may be written."""
 
@@ -74,7 +94,7 @@ class Device:
         self.settings = settings
         self._field = field
         self._pause = threading.Event()
-        self._values: dict[str, float | None] = dict.fromkeys((*settings.fast, *settings.slow))
+        self._values: dict[str, float | None] = dict.fromkeys(chain(*settings.fast, *settings.slow))
         self._failures = self._errors = self._next_slow = 0
         self._retry_at_s = 0.0
         self._last_read_at: datetime | None = None
@@ -105,13 +125,14 @@ class Device:
         return (rating.max_charge_watts, rating.max_discharge_watts) if rating else None
 
     def poll(self, now_s: float, now_at: datetime) -> None:
-        """Read every fast point and one slow one, unless the device is being left alone after a failure."""
+        """Read every fast block and one slow one, unless the device is being left alone after a failure."""
         if now_s < self._retry_at_s:
             return
         try:
             self._identify()
-            for point in (*self.settings.fast, *self._slow_turn()):
-                self._values[point] = self._read(point)
+            for block in (*self.settings.fast, *self._slow_turn()):
+                self._wait_for_the_bus()
+                self._values |= {point: self._field.read(point) for point in block}
         except UnreachableError as error:
             self._failed(str(error), now_s)
         else:
@@ -152,23 +173,19 @@ class Device:
             )
         self._identified = True
 
-    def _slow_turn(self) -> tuple[str, ...]:
+    def _slow_turn(self) -> tuple[Block, ...]:
         slow = self.settings.slow
         if not slow:
             return ()
         self._next_slow = (self._next_slow + 1) % len(slow)
         return (slow[self._next_slow - 1],)
 
-    def _read(self, point: str) -> float | None:
-        self._wait_for_the_bus()
-        return self._field.read(point)
-
     def _write(self, writes: list[tuple[str, float]]) -> bool:
         if self._serial_error is not None:
             return False
         try:
+            self._wait_for_the_bus()
             for point, value in writes:
-                self._wait_for_the_bus()
                 self._field.write(point, value)
         except UnreachableError as error:
             self._errors += 1

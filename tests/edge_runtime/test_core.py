@@ -267,6 +267,32 @@ def test_the_example_document_of_the_specification_runs_as_it_stands(tmp_path: P
     assert plant.power() == 0  # no grid meter: nobody asks for anything
 
 
+def test_the_plant_s_totals_are_channels(tmp_path: Path) -> None:
+    plant = bench(tmp_path, {**site(), "house": {"load_w": 3000, "pv_w": 1200}})
+    sums = {
+        "GridActivePower": 1800,
+        "EssActivePower": 0,
+        "EssSoc": 60,
+        "ProductionActivePower": 1200,
+        "ConsumptionActivePower": 3000,
+    }
+    rule = {"condition": "==", "severity": "info"}
+    alarms = [
+        {"id": f"a{name}", "channel": f"_sum/{name}", "threshold": value, **rule}
+        for name, value in sums.items()
+    ]
+    plant.load(body(scheduler={"controllers": []}, alarms=alarms))
+    assert [alarm["value"] for alarm in plant.turn()["alarms"]] == list(sums.values())
+
+
+def test_points_of_one_model_cost_one_request(tmp_path: Path) -> None:
+    plant = bench(tmp_path)
+    plant.load(body(**device("bms_main", poll_groups={"fast": ["ActivePower", "Soc"], "slow": ["State"]})))
+    settings = plant.devices.by_id["bms_main"].settings
+    models = {settings.points[point]["sunspec"]["model"] for block in settings.fast for point in block}
+    assert len(settings.fast) == len(models)
+
+
 class Breaking:
     """A controller with a bug."""
 
