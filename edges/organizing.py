@@ -70,7 +70,7 @@ def create_edge(
         organization_id=site.organization_id,
         site=site,
         edge_id=edge_id,
-        name=name.strip(),
+        name=_name(name, least=0),
         tags=check_tags(tags),
         stage=stage,
         created_at=now,
@@ -111,7 +111,7 @@ def change_edge(
     if stage is not None and stage != edge.stage:
         change_stage(edge=edge, stage=stage)
     if name is not None:
-        edge.name = name.strip()
+        edge.name = _name(name, least=0)
     if tags is not None:
         edge.tags = check_tags(tags)
     edge.save(update_fields=["name", "tags"])
@@ -165,8 +165,8 @@ def _check_time_zone(name: str) -> None:
         raise ValueRefusedError("time_zone", "A time zone is an IANA name, such as Europe/Vienna.") from error
 
 
-def _name(text: str) -> str:
+def _name(text: str, least: int = 1) -> str:
     name = text.strip()
-    if not 1 <= len(name) <= 200:
-        raise ValueRefusedError("name", "A name has 1 to 200 characters.")
+    if not least <= len(name) <= 200:
+        raise ValueRefusedError("name", f"A name has {least} to 200 characters.")
     return name
