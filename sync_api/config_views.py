@@ -6,6 +6,9 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from configs import fetching
+from configs.fetching import NotModified
+from configs.refusals import SinceAhead
 from doors.conditional import none_match
 from doors.problems import Refused
 from doors.views import EdgeView, EitherView
@@ -24,7 +27,8 @@ class PollView(EdgeView):
         return self.principal.head
 
     def not_modified(self, request: Request, head: Head) -> HttpResponse:
-        return answers.not_modified(head, request.headers.get("EMS-Manifest-Issued"))
+        issued = request.headers.get("EMS-Manifest-Issued")
+        return answers.not_modified(answers.not_modified_headers(head, issued))
 
 
 class ConfigView(PollView):
@@ -35,8 +39,6 @@ class ConfigView(PollView):
         head = self.head_or_404()
         if none_match(request.headers.get("If-None-Match"), head.etag):
             return self.not_modified(request, head)
-        from configs import fetching
-
         return answers.ready(fetching.full(self.principal.edge_uid, self.principal.organization_id))
 
 
@@ -52,10 +54,12 @@ class DeltaView(PollView):
         seen = none_match(request.headers.get("If-None-Match"), head.etag)
         if since == head.version or (seen and since < head.version):
             return self.not_modified(request, head)
+        if since > head.version:
+            raise SinceAhead(f"Version {since} was never published; the newest is {head.version}.")
         edge_uid, organization_id = self.principal.edge_uid, self.principal.organization_id
-        from configs import fetching
-
-        return answers.ready(fetching.delta(edge_uid, organization_id, since=since))
+        found = fetching.delta(edge_uid, organization_id, since=since)
+        # Published in this very moment: what the edge holds has just become the newest.
+        return answers.unchanged(found) if isinstance(found, NotModified) else answers.ready(found)
 
 
 class BundleView(EitherView):
@@ -64,8 +68,6 @@ class BundleView(EitherView):
     @extend_schema(**openapi.BUNDLE)
     def get(self, request: Request, edge_id: str, number: int) -> HttpResponse:  # noqa: ARG002 - DRF's signature
         edge_uid, organization_id = self.edge_of(edge_id)
-        from configs import fetching
-
         response = HttpResponse(
             fetching.bundle(edge_uid, organization_id, number=number), content_type="application/json"
         )

@@ -10,6 +10,7 @@ from doors import limits
 from edges import tenancy
 from edges.models import Edge, EdgeHead, EdgeKey
 from tests import build
+from tests.configs.conftest import World, make_world
 
 ENVELOPE = "eyJwYXlsb2FkIjoiIn0"
 
@@ -78,3 +79,27 @@ def asker(client: Client, cast: build.Cast) -> Asker:
 def intruder(client: Client, cast: build.Cast) -> Asker:
     """Birch's edge."""
     return make_asker(client, cast.birch_edge)
+
+
+@dataclass
+class Published:
+    """Acme's northern edge with versions of its own making."""
+
+    world: World
+    asker: Asker
+
+    def threshold(self, watts: int) -> None:
+        """Publish a new value of one controller, for all of Acme."""
+        path = "/scheduler/controllers/ctrlPeakShaving0/parameters/threshold_watts"
+        self.world.desk.publish(("organization/acme", "set", path, watts))
+
+    @property
+    def head(self) -> EdgeHead:
+        with tenancy.scope([self.world.organization.pk]):
+            return EdgeHead.objects.get(edge=self.asker.edge)
+
+
+@pytest.fixture
+def published(client: Client, db: None) -> Published:
+    world = make_world()
+    return Published(world, make_asker(client, world.north_edge))
