@@ -4,6 +4,7 @@ Objects merge deeply, keyed lists by identity, everything else replaces. `null` 
 With a `Recorder` the same pass tells where every leaf came from; without one it only builds the result.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 _LIST_STEPS = {path[:depth] for path in KEYED_LISTS for depth in range(len(path) + 1)}
+_NULL = re.compile(rb"null")
 _NOT_MERGED = {LOCK, LOCK_EXCEPT}
 
 
@@ -94,7 +96,7 @@ class _Pass:
 
 def _has_removals(body: Mapping[str, JsonValue]) -> bool:
     written = orjson.dumps(body)
-    return b"null" in written or b'"$remove"' in written
+    return b"$" in written or _NULL.search(written) is not None
 
 
 def _sections(body: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
@@ -143,8 +145,11 @@ def _fold_list(
     old: list[JsonValue] | None, patch: list[JsonValue], path: Path, key: str, run: _Pass
 ) -> list[JsonValue]:
     base = old or []
+    overrides = _identified(patch, path, key)
+    if not base and not run.dirty and run.recorder is None:
+        return patch
     items: dict[str, JsonValue] = {item[key]: item for item in base}
-    for identity, item in _identified(patch, path, key).items():
+    for identity, item in overrides.items():
         inherited = items.get(identity, MISSING)
         if item.get(REMOVE) is True:
             items.pop(identity, None)
@@ -161,15 +166,25 @@ def _fold_list(
 
 def _identified(items: list[JsonValue], path: Path, key: str) -> dict[str, JsonObject]:
     """A layer's items by identity. Errors: MergeError where one is missing or repeated."""
-    found: dict[str, JsonObject] = {}
+    try:
+        found: dict[str, JsonObject] = {item[key]: item for item in items}
+    except (KeyError, TypeError):
+        found = {}
+    if len(found) < len(items) or not all(isinstance(name, str) and name for name in found):
+        raise _identity_error(items, path, key)
+    return found
+
+
+def _identity_error(items: list[JsonValue], path: Path, key: str) -> MergeError:
+    seen: set[str] = set()
     for position, item in enumerate(items):
         identity = item.get(key) if isinstance(item, dict) else None
         if not isinstance(identity, str) or not identity:
-            raise MergeError(f"item {position} has no {key}", path=join(path))
-        if identity in found:
-            raise MergeError(f"{key} {identity!r} stands twice in one list", path=join((*path, identity)))
-        found[identity] = item
-    return found
+            return MergeError(f"item {position} has no {key}", path=join(path))
+        if identity in seen:
+            break
+        seen.add(identity)
+    return MergeError(f"{key} {identity!r} stands twice in one list", path=join((*path, str(identity))))
 
 
 def _record_removal(run: _Pass, path: Path, old: Any) -> None:

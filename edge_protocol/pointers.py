@@ -45,7 +45,12 @@ def _unescape(segment: str, pointer: str) -> str:
 
 def join(path: Path) -> str:
     """The pointer of segments; `join(split(p)) == p`. Source: RFC 6901."""
-    return "".join("/" + (part.replace("~", "~0").replace("/", "~1")) for part in path)
+    if not path:
+        return ""
+    pointer = "/" + "/".join(path)
+    if "~" not in pointer and pointer.count("/") == len(path):
+        return pointer
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def lookup(body: JsonValue, path: Path) -> JsonValue:

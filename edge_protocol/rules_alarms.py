@@ -43,7 +43,7 @@ def _device_channel(alarm: JsonObject, device: Device, name: str, path: str) -> 
         detail = f"the profile {device.body['profile']} has no point {name}"
         yield error("E07", f"{path}/channel", detail)
         return
-    if not any(name in group for group in device.groups):
+    if name not in device.fast and name not in device.slow:
         detail = f"{device.body['device_id']} does not poll {name}"
         yield error("E07", f"{path}/channel", detail)
     if alarm["condition"] == "stale":

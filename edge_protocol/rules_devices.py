@@ -18,7 +18,7 @@ _MOST_REGISTERS = 125
 def profiles(subject: Subject) -> Iterator[Finding]:
     """E03: the profile exists and its protocols include the connection's."""
     for device in subject.devices:
-        protocol = device.body["connection"]["protocol"]
+        protocol = device.connection["protocol"]
         if device.profile is None:
             detail = f"no profile {device.body['profile']!r} in the registry"
             yield error("E03", f"{device.path}/profile", detail)
@@ -50,7 +50,7 @@ def addresses(subject: Subject) -> Iterator[Finding]:
     for device in subject.devices:
         if not device.enabled:
             continue
-        unit_id = device.body["connection"].get("unit_id", 1)
+        unit_id = device.connection.get("unit_id", 1)
         path = f"{device.path}/connection/unit_id"
         owner = owners.setdefault((device.bus, unit_id), device)
         if owner is not device:
@@ -58,7 +58,7 @@ def addresses(subject: Subject) -> Iterator[Finding]:
             yield error("E05", path, f"{where} unit {unit_id} is also {owner.body['device_id']}")
         if unit_id == 0:
             yield error("E05", path, "unit 0 is the broadcast address: nothing can be read from it")
-        elif unit_id == 255 and device.body["connection"]["protocol"] == "rtu":
+        elif unit_id == 255 and device.connection["protocol"] == "rtu":
             yield error("E05", path, "unit 255 exists on TCP only")
         elif 248 <= unit_id <= 254:
             yield warning("E05", path, f"unit {unit_id} is reserved")
@@ -68,7 +68,7 @@ def serial_lines(subject: Subject) -> Iterator[Finding]:
     """E06: devices on one serial line use the same baud rate, parity and stop bits."""
     first: dict[str, tuple[Device, JsonObject]] = {}
     for device in subject.devices:
-        connection = device.body["connection"]
+        connection = device.connection
         if not device.enabled or connection["protocol"] != "rtu":
             continue
         settings = {**_SERIAL_DEFAULTS, **connection["serial"]}
@@ -95,7 +95,7 @@ def bus_time(subject: Subject) -> Iterator[Finding]:
 
 def fast_read_ms(device: Device) -> float:
     """Estimated time of a device's fast reads in one cycle. Units: milliseconds."""
-    connection = device.body["connection"]
+    connection = device.connection
     blocks = fast_blocks(device)
     each = _LATENCY_MS[connection["protocol"]] + connection.get("min_request_gap_ms", 0)
     if connection["protocol"] != "rtu":
@@ -111,21 +111,25 @@ def fast_blocks(device: Device) -> list[int]:
     if device.profile is None:
         return []
     points = device.profile.points
-    known = [points[name] for name in device.groups[0] if name in points]
-    models: dict[tuple[int, int], int] = defaultdict(int)
+    models: dict[tuple[int, int], int] = {}
     runs: set[tuple[int, int]] = set()
-    for point in known:
-        if "sunspec" in point:
-            models[point["fc"], point["sunspec"]["model"]] += 2
-        else:
+    for name in device.fast:
+        point = points.get(name)
+        if point is None:
+            continue
+        place = point.get("sunspec")
+        if place is None:
             runs.add((point["fc"], point["address"] // _MOST_REGISTERS))
-    return list(models.values()) + [_MOST_REGISTERS] * len(runs)
+        else:
+            read = (point["fc"], place["model"])
+            models[read] = models.get(read, 0) + 2
+    return [*models.values(), *[_MOST_REGISTERS] * len(runs)]
 
 
 def hosts(subject: Subject) -> Iterator[Finding]:
     """W15: in production, devices stand in the site's own network."""
     for device in subject.devices:
-        host = device.body["connection"].get("host", "")
+        host = device.connection.get("host", "")
         kind = _outside(host)
         if kind:
             yield warning("W15", f"{device.path}/connection/host", f"the host {host} is {kind}")

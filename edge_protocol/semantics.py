@@ -57,14 +57,16 @@ def _identities(document: JsonObject) -> Iterator[Finding]:
         items = lookup(document, path)
         seen: set[str] = set()
         for item in items if isinstance(items, list) else ():
-            identity, place = item[key], join((*path, item[key]))
+            identity = item[key]
+            other = owners.get(identity)
             if identity in seen:
-                yield error("E01", place, f"{key} {identity} stands twice")
-            elif path != ("alarms",) and owners.setdefault(identity, place) != place:
-                yield error(
-                    "E01", place, f"{identity} is also {owners[identity]}: channels would be ambiguous"
-                )
+                yield error("E01", join((*path, identity)), f"{key} {identity} stands twice")
+            elif path != ("alarms",) and other:
+                detail = f"{identity} is also one of {other}: channels would be ambiguous"
+                yield error("E01", join((*path, identity)), detail)
             seen.add(identity)
+        if path != ("alarms",):
+            owners.update(dict.fromkeys(seen, path[-1]))
 
 
 def _size(subject: Subject) -> Iterator[Finding]:
@@ -75,7 +77,7 @@ def _size(subject: Subject) -> Iterator[Finding]:
     enabled = [device for device in subject.devices if device.enabled]
     if len(enabled) > MOST_DEVICES:
         yield warning("W14", "/modbus_devices", f"{len(enabled)} devices, more than {MOST_DEVICES}")
-    polled = sum(len(group) for device in enabled for group in device.groups)
+    polled = sum(len(device.fast) + len(device.slow) for device in enabled)
     if polled > MOST_POLLED_POINTS:
         yield warning("W14", "/modbus_devices", f"{polled} polled points, more than {MOST_POLLED_POINTS}")
 

@@ -1,7 +1,7 @@
 """A document as the semantic rules look at it: devices with their profiles, controllers in their order."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from edge_protocol.canonical import JsonObject
@@ -36,85 +36,65 @@ def warning(rule: str, path: str, detail: str) -> Finding:
     return Finding(rule, "warning", path, detail)
 
 
-@dataclass(frozen=True)
 class Profile:
     """What the rules ask of a registry entry, worked out once for all its devices."""
 
-    entry: JsonObject
-
-    @cached_property
-    def points(self) -> dict[str, JsonObject]:
-        return {point["name"]: point for point in self.entry["points"]}
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        return frozenset(self.points)
-
-    @cached_property
-    def defaults(self) -> dict[str, tuple[str, ...]]:
-        points = self.entry["points"]
-        return {
-            group: tuple(point["name"] for point in points if point["group_default"] == group)
-            for group in ("fast", "slow")
-        }
-
-    @cached_property
-    def is_steerable(self) -> bool:
-        """Active power can be written, and goes back by itself or by safe writes when nobody writes it."""
+    def __init__(self, entry: JsonObject) -> None:
+        self.entry = entry
+        self.points: dict[str, JsonObject] = {point["name"]: point for point in entry["points"]}
+        self.names = frozenset(self.points)
+        self.fast = [name for name, point in self.points.items() if point["group_default"] == "fast"]
+        self.slow = [name for name, point in self.points.items() if point["group_default"] == "slow"]
+        # Active power can be written, and goes back by itself or by safe writes when nobody writes it.
         writable = self.points.get(SET_POINT, {}).get("access") == "RW"
-        return writable and ("reversion" in self.entry or "safe_writes" in self.entry)
+        self.is_steerable = writable and ("reversion" in entry or "safe_writes" in entry)
 
 
-@dataclass
 class Device:
-    body: JsonObject
-    profile: Profile | None
-    path: str = field(init=False)
-    enabled: bool = field(init=False)
-    role: str = field(init=False)
+    """`bus` is what its requests share with those of other devices: a host and port, or a serial line."""
 
-    def __post_init__(self) -> None:
-        self.path = f"/modbus_devices/{self.body['device_id']}"
-        self.enabled = self.body.get("enabled", True)
-        self.role = self.body.get("role") or ("" if self.profile is None else self.profile.entry["role"])
+    __slots__ = ("body", "bus", "connection", "enabled", "fast", "path", "profile", "role", "slow")
 
-    @cached_property
-    def groups(self) -> tuple[tuple[str, ...] | list[str], tuple[str, ...] | list[str]]:
-        """The points polled fast and slow: as given, else the profile's without what is given."""
-        given = self.body.get("poll_groups", {})
-        if self.profile is None:
-            return given.get("fast", ()), given.get("slow", ())
-        defaults = self.profile.defaults
-        if not given:
-            return defaults["fast"], defaults["slow"]
-        fast = given["fast"] if "fast" in given else _but(defaults["fast"], given["slow"])
-        slow = given["slow"] if "slow" in given else _but(defaults["slow"], given["fast"])
-        return fast, slow
-
-    @cached_property
-    def bus(self) -> tuple[str, str]:
-        """What its requests share with those of other devices: a host and port, or a serial line."""
-        connection = self.body["connection"]
-        if connection["protocol"] == "rtu":
-            return "serial", connection["serial"]["device"]
-        return connection["host"].lower(), str(connection.get("port", 502))
+    def __init__(self, body: JsonObject, profile: Profile | None) -> None:
+        self.body = body
+        self.profile = profile
+        self.path = "/modbus_devices/" + body["device_id"]
+        self.enabled: bool = body.get("enabled", True)
+        self.role: str = body.get("role") or ("" if profile is None else profile.entry["role"])
+        self.connection: JsonObject = body["connection"]
+        self.bus = _bus(self.connection)
+        self.fast, self.slow = _groups(body.get("poll_groups", {}), profile)
 
 
-def _but(names: tuple[str, ...], given: list[str]) -> list[str]:
+def _bus(connection: JsonObject) -> tuple[str, str]:
+    if connection["protocol"] == "rtu":
+        return "serial", connection["serial"]["device"]
+    return connection["host"].lower(), str(connection.get("port", 502))
+
+
+def _groups(given: JsonObject, profile: Profile | None) -> tuple[list[str], list[str]]:
+    """The points polled fast and slow: as given, else the profile's without what is given."""
+    if profile is None:
+        return given.get("fast", []), given.get("slow", [])
+    if not given:
+        return profile.fast, profile.slow
+    fast = given["fast"] if "fast" in given else _but(profile.fast, given["slow"])
+    slow = given["slow"] if "slow" in given else _but(profile.slow, given["fast"])
+    return fast, slow
+
+
+def _but(names: list[str], given: list[str]) -> list[str]:
     return [name for name in names if name not in given]
 
 
-@dataclass
 class Controller:
-    body: JsonObject
-    path: str = field(init=False)
-    parameters: JsonObject = field(init=False)
-    kind: str = field(init=False)
+    __slots__ = ("body", "kind", "parameters", "path")
 
-    def __post_init__(self) -> None:
-        self.path = f"/scheduler/controllers/{self.body['id']}"
-        self.parameters = self.body.get("parameters", {})
-        self.kind = self.body["class"]
+    def __init__(self, body: JsonObject) -> None:
+        self.body = body
+        self.path = "/scheduler/controllers/" + body["id"]
+        self.parameters: JsonObject = body.get("parameters", {})
+        self.kind: str = body["class"]
 
 
 class Subject:
