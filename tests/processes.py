@@ -79,6 +79,6 @@ def _port(output: IO[str], log: IO[str]) -> int:
 
 def _drain(output: IO[str], log: Path) -> None:
     """A pipe that nobody reads fills up and stops the server."""
-    with log.open("a", buffering=1) as file:
+    with output, log.open("a", buffering=1) as file:
         for line in output:
             file.write(line)
