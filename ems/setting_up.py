@@ -1,12 +1,16 @@
 """From an empty PostgreSQL to a database that the server can serve. Every step may be repeated."""
 
+import os
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
+from configs import founding, registry
 from ems import database, database_roles
 from ems.env import Environment
 
@@ -29,6 +33,19 @@ def prepare_database(*, admin_url: str, owner_url: str, app_url: str, migrate: C
         owner.execute(f"REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {database.APP}")
     with psycopg.connect(app_url) as app:
         database_roles.refuse_unsafe_role(app.cursor())
+
+
+def found() -> None:
+    """What the server signs with and what devices are known by: root 1 and the shipped device profiles."""
+    now = datetime.now(UTC)
+    signing_key = Path(settings.EMS_SIGNING_KEY_FILE)
+    founding.found_trust(
+        signing_key=signing_key,
+        root_key=signing_key.with_name("root-1.key"),
+        now=now,
+        random_bytes=os.urandom,
+    )
+    registry.current(now=now)
 
 
 def set_up_database() -> None:

@@ -82,6 +82,7 @@ class Command(BaseCommand):
     def _start(self, processes: Processes, directory: Path, preferred_port: int) -> World:
         self._say("Starting PostgreSQL and preparing its tables ...")
         setting_up.set_up_database()
+        setting_up.found()
         port = free_port(preferred_port)
         tokens, console = people.introduce(ORGANIZATIONS)
         trust = people.trust_root()

@@ -16,4 +16,5 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **__: Any) -> None:
         with database.supervised(settings.EMS_VAR) if settings.EMBEDDED_DATABASE else nullcontext():
             setting_up.set_up_database()
+            setting_up.found()
             self.stdout.write("Database ready.")
