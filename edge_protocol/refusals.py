@@ -1,49 +1,27 @@
-"""The words of a schema's refusal, by jsonschema: the oracle of the fast engine, and the fallback for it."""
+"""A schema's refusals as an operator reads them: by identity pointer, in words with units."""
 
 import re
-from collections.abc import Iterator
-from functools import cache
-from typing import Any
-
-import orjson
-from jsonschema import Draft202012Validator, FormatChecker, ValidationError
-from jsonschema.validators import extend
-from referencing import Registry
-from referencing.jsonschema import EMPTY_REGISTRY
+from collections.abc import Callable, Iterable, Iterator
 
 from edge_protocol.canonical import JsonObject, JsonValue
+from edge_protocol.engines import Refusal
 from edge_protocol.layout import list_key
 from edge_protocol.pointers import Path, join
 
-_MOST_TEXT = 300
+_MOST_TEXT = 200
 
 
-def violations(schema: JsonObject, value: JsonValue, at: Path) -> Iterator[tuple[str, str, str]]:
-    """Every violation as (identity pointer, `schema/<keyword>`, detail). Source: JSON Schema 2020-12."""
-    validator = _validator(orjson.dumps(schema))
-    for error in sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path))):
-        path = (*at, *_identities(value, list(error.absolute_path), at))
-        for where, detail in _worded(error, path):
-            yield join(where), f"schema/{error.validator or 'false'}", detail
+def worded(refusals: Iterable[Refusal], value: JsonValue, at: Path) -> list[tuple[str, str, str]]:
+    """Each refusal of a value that stands at `at`, as (identity pointer, `schema/<keyword>`, detail)."""
+    found: dict[tuple[str, str, str], None] = {}
+    for refusal in refusals:
+        path = (*at, *_identities(value, refusal.steps, at))
+        for where, detail in _details(refusal, path):
+            found.setdefault((join(where), f"schema/{refusal.keyword}", detail))
+    return sorted(found)
 
 
-@cache
-def _validator(schema: bytes) -> Any:
-    registry: Registry[Any] = EMPTY_REGISTRY  # and no way to retrieve anything else
-    return _Validator(orjson.loads(schema), registry=registry, format_checker=FormatChecker())
-
-
-def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
-    # In Python's `re`, `$` also matches before a last newline; in the schema's language it does not.
-    anchored = pattern.replace("$", r"\Z") if pattern.endswith(("$", "$)")) else pattern
-    if isinstance(instance, str) and not re.search(anchored, instance):
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-_Validator: Any = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
-
-
-def _identities(value: JsonValue, steps: list[str | int], at: Path) -> Iterator[str]:
+def _identities(value: JsonValue, steps: tuple[str | int, ...], at: Path) -> Iterator[str]:
     """The steps of an instance path, with an item's identity for its index."""
     path = at
     for step in steps:
@@ -55,17 +33,67 @@ def _identities(value: JsonValue, steps: list[str | int], at: Path) -> Iterator[
         yield segment
 
 
-def _worded(error: ValidationError, path: Path) -> Iterator[tuple[Path, str]]:
-    schema = error.schema if isinstance(error.schema, dict) else {}
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        for name in error.instance:
-            if name not in schema.get("properties", {}):
-                yield (*path, name), f"there is no field {_short(repr(name))} here"
-    elif "x-message" in schema and error.validator not in ("type", "required"):
-        yield path, f"{_short(repr(error.instance))}: {schema['x-message']}"
+def _details(refusal: Refusal, path: Path) -> Iterator[tuple[Path, str]]:
+    node, instance = refusal.node, refusal.instance
+    if refusal.keyword == "additionalProperties" and isinstance(instance, dict):
+        for name in instance:
+            if name not in node.get("properties", {}):
+                yield (*path, name), f"there is no field {_shown(name)} here"
+    elif refusal.keyword == "required" and isinstance(instance, dict):
+        for name in node["required"]:
+            if name not in instance:
+                yield path, f"{name!r} is a required property"
+    elif (
+        isinstance(instance, dict)
+        and refusal.keyword in _NAME_RULES
+        and "required" not in node.get("not", ())
+    ):
+        for name in instance:
+            if _NAME_RULES[refusal.keyword](node, name):
+                yield (*path, name), node.get("x-message", f"{_shown(name)} is no name here")
+    elif "x-message" in node and refusal.keyword != "type":
+        yield path, f"{_shown(instance)}: {node['x-message']}"
     else:
-        yield path, _short(error.message)
+        words = _WORDS.get(refusal.keyword)
+        stated = f"is refused by {refusal.keyword}" if words is None else words(node)
+        yield path, f"{_shown(instance)} {stated}"
 
 
-def _short(text: str) -> str:
+def _shown(value: JsonValue) -> str:
+    text = repr(value)
     return text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + "…"
+
+
+def _with_unit(node: JsonObject, keyword: str) -> str:
+    unit = node.get("x-unit")
+    return f"{node[keyword]} {unit}" if unit else str(node[keyword])
+
+
+def _types(node: JsonObject) -> str:
+    kinds = node["type"] if isinstance(node["type"], list) else [node["type"]]
+    return f"is not of type {' or '.join(kinds)}"
+
+
+# Which names of an object a `propertyNames` schema refuses (the engines only say that it does).
+_NAME_RULES: dict[str, Callable[[JsonObject, str], bool]] = {
+    "pattern": lambda node, name: re.search(node["pattern"], name) is None,
+    "not": lambda node, name: re.search(node["not"].get("pattern", "$^"), name) is not None,
+    "minLength": lambda node, name: len(name) < node["minLength"],
+    "maxLength": lambda node, name: len(name) > node["maxLength"],
+}
+
+_WORDS: dict[str, Callable[[JsonObject], str]] = {
+    "type": _types,
+    "enum": lambda node: f"is not one of {', '.join(map(str, node['enum']))}",
+    "minimum": lambda node: f"is below the minimum of {_with_unit(node, 'minimum')}",
+    "maximum": lambda node: f"is above the maximum of {_with_unit(node, 'maximum')}",
+    "exclusiveMinimum": lambda node: f"is not above {_with_unit(node, 'exclusiveMinimum')}",
+    "pattern": lambda node: f"does not match {node['pattern']}",
+    "format": lambda node: f"is not a {node['format']}",
+    "minLength": lambda node: f"is shorter than {node['minLength']} characters",
+    "maxLength": lambda node: f"is longer than {node['maxLength']} characters",
+    "minItems": lambda node: f"has fewer than {node['minItems']} items",
+    "maxItems": lambda node: f"has more than {node['maxItems']} items",
+    "uniqueItems": lambda _: "has an item twice",
+    "not": lambda node: f"may not have {', '.join(node['not'].get('required', ['this']))}",
+}

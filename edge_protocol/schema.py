@@ -1,22 +1,21 @@
 """JSON Schema 2020-12 per section (`schemas/*.json`), and every violation with its path.
 
-jsonschema-rs decides where it is installed; jsonschema decides elsewhere and words every refusal, so
-that both ends say the same. Neither can fetch anything: no schema refers beyond its own file.
+No schema refers beyond its own file. Source: JSON Schema 2020-12.
 """
 
-import importlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
 
 from edge_protocol.canonical import JsonObject, JsonValue
+from edge_protocol.engines import Engine, fast_engine, oracle_engine
 from edge_protocol.errors import SchemaRejected
 from edge_protocol.layer_shape import layer_schema, without_removals
 from edge_protocol.layout import ENVELOPE_MEMBERS, LAYERED, LOCK, LOCK_EXCEPT, REQUIRED, SECTIONS
 from edge_protocol.pointers import Path, join
+from edge_protocol.refusals import worded
 
 _MOST_TEXT = 300
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -120,15 +119,16 @@ def _check_names(
 
 
 def _violations(which: str, value: JsonValue, path: Path) -> list[Violation]:
-    decide = _decider(which)
-    if decide is not None and decide(value):
+    engine = _engine(which)
+    if engine.accepts(value):
         return []
-    from edge_protocol.refusals import violations  # jsonschema is only loaded to word a refusal
+    return [Violation(*words) for words in worded(engine.refusals(value), value, path)]
 
-    found = [Violation(*found) for found in violations(_schema(which), value, path)]
-    if not found and decide is not None:
-        found = [Violation(join(path), "schema/engine", "refused without a reason that both engines share")]
-    return found
+
+@cache
+def _engine(which: str) -> Engine:
+    schema = _schema(which)
+    return fast_engine(schema) or oracle_engine(schema)
 
 
 @cache
@@ -139,16 +139,3 @@ def _schema(which: str) -> JsonObject:
     if group == "layer":
         return layer_schema(_section_schemas()[name])
     return {"$schema": _DIALECT, **(_ENVELOPE if group == "envelope" else _LOCKS)[name]}
-
-
-@cache
-def _decider(which: str) -> Any:
-    """The fast engine's verdict on a value, or None where it is not installed."""
-    try:
-        fast: Any = importlib.import_module("jsonschema_rs")
-    except ModuleNotFoundError:
-        return None
-    validator = fast.Draft202012Validator(
-        _schema(which), validate_formats=True, offline=True, pattern_options=fast.RegexOptions()
-    )
-    return validator.is_valid
