@@ -35,28 +35,57 @@ def _identities(value: JsonValue, steps: tuple[str | int, ...], at: Path) -> Ite
 
 def _details(refusal: Refusal, path: Path) -> Iterator[tuple[Path, str]]:
     node, instance = refusal.node, refusal.instance
-    if refusal.keyword == "additionalProperties" and isinstance(instance, dict):
-        for name in instance:
-            if name not in node.get("properties", {}):
-                yield (*path, name), f"there is no field {_shown(name)} here"
-    elif refusal.keyword == "required" and isinstance(instance, dict):
-        for name in node["required"]:
-            if name not in instance:
-                yield path, f"{name!r} is a required property"
-    elif (
-        isinstance(instance, dict)
-        and refusal.keyword in _NAME_RULES
-        and "required" not in node.get("not", ())
-    ):
-        for name in instance:
-            if _NAME_RULES[refusal.keyword](node, name):
-                yield (*path, name), node.get("x-message", f"{_shown(name)} is no name here")
+    if isinstance(instance, dict) and refusal.keyword in _OBJECT_RULES:
+        yield from _OBJECT_RULES[refusal.keyword](node, instance, path)
     elif "x-message" in node and refusal.keyword != "type":
         yield path, f"{_shown(instance)}: {node['x-message']}"
     else:
         words = _WORDS.get(refusal.keyword)
         stated = f"is refused by {refusal.keyword}" if words is None else words(node)
         yield path, f"{_shown(instance)} {stated}"
+
+
+def _unknown_fields(node: JsonObject, instance: JsonObject, path: Path) -> Iterator[tuple[Path, str]]:
+    for name in instance:
+        if name not in node.get("properties", {}):
+            yield (*path, name), f"there is no field {_shown(name)} here"
+
+
+def _missing_fields(node: JsonObject, instance: JsonObject, path: Path) -> Iterator[tuple[Path, str]]:
+    for name in node["required"]:
+        if name not in instance:
+            yield path, f"{name!r} is a required property"
+
+
+def _forbidden(node: JsonObject, instance: JsonObject, path: Path) -> Iterator[tuple[Path, str]]:
+    """`not`: of members together, or of a name (the engines only say that an object has a refused one)."""
+    if "required" in node["not"]:
+        yield path, f"may not have {', '.join(node['not']['required'])} here"
+    for name in instance:
+        if re.search(node["not"].get("pattern", "$^"), name):
+            yield (*path, name), node["x-message"]
+
+
+def _misnamed(node: JsonObject, instance: JsonObject, path: Path) -> Iterator[tuple[Path, str]]:
+    for name in instance:
+        if not re.search(node["pattern"], name):
+            yield (*path, name), node.get("x-message", f"{_shown(name)} is no name here")
+
+
+def _badly_long(node: JsonObject, instance: JsonObject, path: Path) -> Iterator[tuple[Path, str]]:
+    for name in instance:
+        if not node.get("minLength", 0) <= len(name) <= node.get("maxLength", len(name)):
+            yield (*path, name), f"a name has {node.get('minLength', 0)} to {node['maxLength']} characters"
+
+
+_OBJECT_RULES: dict[str, Callable[[JsonObject, JsonObject, Path], Iterator[tuple[Path, str]]]] = {
+    "additionalProperties": _unknown_fields,
+    "required": _missing_fields,
+    "not": _forbidden,
+    "pattern": _misnamed,
+    "minLength": _badly_long,
+    "maxLength": _badly_long,
+}
 
 
 def _shown(value: JsonValue) -> str:
@@ -74,14 +103,6 @@ def _types(node: JsonObject) -> str:
     return f"is not of type {' or '.join(kinds)}"
 
 
-# Which names of an object a `propertyNames` schema refuses (the engines only say that it does).
-_NAME_RULES: dict[str, Callable[[JsonObject, str], bool]] = {
-    "pattern": lambda node, name: re.search(node["pattern"], name) is None,
-    "not": lambda node, name: re.search(node["not"].get("pattern", "$^"), name) is not None,
-    "minLength": lambda node, name: len(name) < node["minLength"],
-    "maxLength": lambda node, name: len(name) > node["maxLength"],
-}
-
 _WORDS: dict[str, Callable[[JsonObject], str]] = {
     "type": _types,
     "enum": lambda node: f"is not one of {', '.join(map(str, node['enum']))}",
@@ -95,5 +116,4 @@ _WORDS: dict[str, Callable[[JsonObject], str]] = {
     "minItems": lambda node: f"has fewer than {node['minItems']} items",
     "maxItems": lambda node: f"has more than {node['maxItems']} items",
     "uniqueItems": lambda _: "has an item twice",
-    "not": lambda node: f"may not have {', '.join(node['not'].get('required', ['this']))}",
 }
