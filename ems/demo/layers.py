@@ -17,7 +17,12 @@ def organization() -> Json:
         "scheduler": {
             "controllers": [
                 _controller("ctrlBatteryGuard0", "LimitTotalDischargeController", 1, {"min_soc": 15}),
-                _controller("ctrlPeakShaving0", "PeakShavingController", 2, {"threshold_watts": 5_000}),
+                _controller(
+                    "ctrlPeakShaving0",
+                    "PeakShavingController",
+                    2,
+                    {"threshold_watts": 5_000, "recharge_enabled": False},
+                ),
                 _controller("ctrlBalancing0", "BalancingController", 3, {"target_grid_power": 0}),
             ]
         },
