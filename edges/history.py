@@ -30,7 +30,7 @@ class _TenantHistoryManager(HistoryManager):
         return self.model.objects.scoped(super().get_super_queryset())
 
 
-def _who(request: HttpRequest, **_: Any) -> Any | None:
+def who(request: HttpRequest, **_: Any) -> Any | None:
     """The person who made the request: a session's user, or the one whom an operator token stands for."""
     user = getattr(request, "user", None)
     if isinstance(user, get_user_model()):
@@ -41,9 +41,9 @@ def _who(request: HttpRequest, **_: Any) -> Any | None:
 
 def tenant_history() -> HistoricalRecords:
     """simple-history for a tenant model; its migration adds `row_security.tenant` for that table too."""
-    return HistoricalRecords(bases=[_TenantRows], get_user=_who, history_manager=_TenantHistoryManager)
+    return HistoricalRecords(bases=[_TenantRows], get_user=who, history_manager=_TenantHistoryManager)
 
 
 def organization_history() -> HistoricalRecords:
     """The same for the organization itself."""
-    return HistoricalRecords(bases=[_OwnRows], get_user=_who, history_manager=_TenantHistoryManager)
+    return HistoricalRecords(bases=[_OwnRows], get_user=who, history_manager=_TenantHistoryManager)
