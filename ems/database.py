@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import pwd
+import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -20,14 +21,16 @@ from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+import psutil
 from django.core.exceptions import ImproperlyConfigured
 
 DATABASE = "ems"
 OWNER, APP, DOOR = "ems_owner", "ems_app", "ems_door"
 SUPERUSER, SYSTEM_USER = "postgres", "pgserver"
-START_SECONDS = 60
+PG_CTL = ("pg_ctl", "-w", "-t", "60")  # seconds to wait, on a machine that has other things to do
 # The application's backend refuses roles that row level security does not bind; the owner is such a role.
 GUARDED, UNGUARDED = "ems.postgres", "django.db.backends.postgresql"
+CHILDREN_SECONDS = 30
 CONFIGURATION = """
 # Only this machine's own user reaches the server, by socket.
 listen_addresses = ''
@@ -98,7 +101,12 @@ def _binaries() -> Path:
     return found[-1]
 
 
-def _run(command: str, *arguments: str, user: str | None) -> None:
+def _run(command: str, *arguments: str) -> None:
+    user = _system_user()
+    # As the other user also with that user's group, and with none of root's.
+    identity: dict[str, Any] = (
+        {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    )
     # Files, not pipes: the started server would keep a pipe open and the call would never end.
     with TemporaryFile() as output:
         done = subprocess.run(
@@ -106,8 +114,8 @@ def _run(command: str, *arguments: str, user: str | None) -> None:
             check=False,
             stdout=output,
             stderr=output,
-            user=user,
             cwd="/",
+            **identity,
         )
         output.seek(0)
         if done.returncode:
@@ -115,15 +123,15 @@ def _run(command: str, *arguments: str, user: str | None) -> None:
             raise EmbeddedDatabaseError(f"The embedded PostgreSQL's {command} failed: {said}")
 
 
-def _system_user() -> str | None:
-    """PostgreSQL refuses to run as root: then a user of its own runs it."""
+def _system_user() -> pwd.struct_passwd | None:
+    """PostgreSQL refuses to run as root: then a user of its own runs it. None: whoever we are."""
     if os.geteuid() != 0:
         return None
     try:
-        pwd.getpwnam(SYSTEM_USER)
+        return pwd.getpwnam(SYSTEM_USER)
     except KeyError:
         _add_system_user()
-    return SYSTEM_USER
+    return pwd.getpwnam(SYSTEM_USER)
 
 
 def _add_system_user() -> None:
@@ -141,11 +149,10 @@ def _add_system_user() -> None:
         ) from error
 
 
-def _open_paths(place: Cluster, user: str) -> None:
+def _open_paths(place: Cluster, user: pwd.struct_passwd) -> None:
     """As root: the other user owns the data and may pass through (not list) the folders on the way."""
-    owner = pwd.getpwnam(user)
     for path in {place.data, place.socket}:
-        os.chown(path, owner.pw_uid, owner.pw_gid)
+        os.chown(path, user.pw_uid, user.pw_gid)
     for folder in {*place.data.parents, *place.socket.parents, *_binaries().parents}:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
@@ -153,72 +160,81 @@ def _open_paths(place: Cluster, user: str) -> None:
 
 
 def _start(place: Cluster) -> Cluster:
-    user = _system_user()
     for path in (place.data, place.socket):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    user = _system_user()
     if user is not None:
         _open_paths(place, user)
     if not (place.data / "PG_VERSION").exists():
-        _run(
-            "initdb",
-            "--auth=trust",
-            "--encoding=utf8",
-            "--locale=C.UTF-8",
-            "-U",
-            SUPERUSER,
-            "-D",
-            str(place.data),
-            user=user,
-        )
-        with (place.data / "postgresql.conf").open("a") as file:
-            file.write(CONFIGURATION)
+        _initialise(place)
     if not _alive(place):
-        (place.data / "postmaster.pid").unlink(missing_ok=True)
+        _clear_up(place)
         log = str(place.data / "log")
-        options = f"-k {place.socket}"
-        _run(
-            "pg_ctl",
-            "-w",
-            "-t",
-            str(START_SECONDS),
-            "-o",
-            options,
-            "-l",
-            log,
-            "-D",
-            str(place.data),
-            "start",
-            user=user,
-        )
+        _run(*PG_CTL, "-o", f"-k {place.socket}", "-l", log, "-D", str(place.data), "start")
     return place
+
+
+def _initialise(place: Cluster) -> None:
+    """A new cluster. One that was killed half way is begun again: it says PG_VERSION before it is whole."""
+    half = place.data.with_name(place.data.name + ".new")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(mode=0o700)
+    if (user := _system_user()) is not None:
+        os.chown(half, user.pw_uid, user.pw_gid)
+    _run("initdb", "--auth=trust", "--encoding=utf8", "--locale=C.UTF-8", "-U", SUPERUSER, "-D", str(half))
+    with (half / "postgresql.conf").open("a") as file:
+        file.write(CONFIGURATION)
+    try:
+        place.data.rmdir()
+    except OSError as error:
+        raise EmbeddedDatabaseError(
+            f"{place.data} holds something that is no database: move it away."
+        ) from error
+    half.rename(place.data)
 
 
 def _alive(place: Cluster) -> bool:
     """A pid file may outlive its server, and its number may belong to another program by now."""
-    import psutil
-
+    number = _recorded(place)
+    if number is None:
+        return False
     try:
-        number = int((place.data / "postmaster.pid").read_text().split("\n", 1)[0])
         process = psutil.Process(number)
         return process.name() == "postgres" and str(place.data) in process.cmdline()
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+    except psutil.NoSuchProcess:
         return False
+
+
+def _recorded(place: Cluster) -> int | None:
+    try:
+        return int((place.data / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _clear_up(place: Cluster) -> None:
+    """What a killed server left: its children notice and end by themselves, and must have ended."""
+    left = [process for process in psutil.process_iter(["name", "cwd"]) if _belongs(process, place)]
+    _, still_there = psutil.wait_procs(left, timeout=CHILDREN_SECONDS)
+    if still_there:
+        numbers = ", ".join(str(process.pid) for process in still_there)
+        raise EmbeddedDatabaseError(
+            f"Processes of a killed PostgreSQL are still there ({numbers}): end them."
+        )
+    number = _recorded(place)
+    # PostgreSQL clears up after its own dead, but believes a number that is in use to be itself.
+    if number is not None and psutil.pid_exists(number):
+        for lock in (place.data / "postmaster.pid", place.socket / ".s.PGSQL.5432.lock"):
+            lock.unlink(missing_ok=True)
+
+
+def _belongs(process: psutil.Process, place: Cluster) -> bool:
+    return process.info["name"] == "postgres" and process.info["cwd"] == str(place.data)
 
 
 def _stop(place: Cluster) -> None:
     if _alive(place):
-        _run(
-            "pg_ctl",
-            "-w",
-            "-t",
-            str(START_SECONDS),
-            "-m",
-            "fast",
-            "-D",
-            str(place.data),
-            "stop",
-            user=_system_user(),
-        )
+        _run(*PG_CTL, "-m", "fast", "-D", str(place.data), "stop")
 
 
 def django_database(url: str, *, pool_size: int | None = None, engine: str = GUARDED) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from django.contrib.staticfiles import finders
+from django.core.exceptions import SuspiciousFileOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import condition, require_safe
 
@@ -16,7 +17,10 @@ CACHE = "public, max-age=3600"
 
 def _found(path: str) -> Path | None:
     """The file inside a package's or the project's static folder; finders refuse to leave those."""
-    found = finders.find(path)
+    try:
+        found = finders.find(path)
+    except (SuspiciousFileOperation, ValueError):  # a way out, or a name that no file can have
+        return None
     return Path(found) if isinstance(found, str) and Path(found).is_file() else None
 
 
