@@ -34,8 +34,9 @@ SPECTACULAR: dict[str, Any] = {
     "TITLE": "Edge configuration: edges and operators",
     "VERSION": "1",
     "DESCRIPTION": (
-        "Errors are RFC 9457 problems. Lists are `{items, next}`. Operators send `Authorization: Bearer emso_...` or use "
-        "their browser session with CSRF; edges send `Authorization: Bearer emse_...` or `X-API-Key`."
+        "Errors are RFC 9457 problems. Lists are `{items, next}`. Operators send `Authorization: Bearer "
+        "emso_...` or use their browser session with CSRF; edges send "
+        "`Authorization: Bearer emse_...` or `X-API-Key`."
     ),
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,

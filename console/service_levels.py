@@ -18,7 +18,8 @@ _LATENCY = """
 SELECT s.transport = 'websocket' AS socket, count(*),
        percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM c.at - v.issued_at))
   FROM edges_runningchange c
-  JOIN configs_version v ON v.organization_id = c.organization_id AND v.edge_id = c.edge_id AND v.number = c.to_version
+  JOIN configs_version v ON v.organization_id = c.organization_id AND v.edge_id = c.edge_id
+                        AND v.number = c.to_version
   JOIN edges_edgestatus s ON s.organization_id = c.organization_id AND s.edge_id = c.edge_id
  WHERE c.organization_id = %(organization)s AND c.at > %(since)s AND c.at >= v.issued_at
    AND c.to_version > c.from_version
@@ -38,7 +39,8 @@ SELECT count(*) FILTER (WHERE NOT h.held),
  WHERE e.organization_id = %(organization)s AND e.stage = 'in_service'
 """
 _REPORTED = """
-SELECT coalesce(sum((s.sync->>'polls_scheduled')::numeric), 0), coalesce(sum((s.sync->>'polls_ok')::numeric), 0),
+SELECT coalesce(sum((s.sync->>'polls_scheduled')::numeric), 0),
+       coalesce(sum((s.sync->>'polls_ok')::numeric), 0),
        coalesce(sum((s.sync->>'polls_failed')::numeric), 0),
        count(*) FILTER (WHERE s.last_attempt->>'status' IN ('failed', 'rolled_back', 'critical')),
        count(*) FILTER (WHERE s.last_attempt->>'status' = 'rolled_back')
@@ -48,7 +50,7 @@ SELECT coalesce(sum((s.sync->>'polls_scheduled')::numeric), 0), coalesce(sum((s.
 
 
 def measured(organization_id: UUID, now: datetime) -> list[dict[str, Any]]:
-    """Shape: [{name, target, value (null = nothing to measure), unit, counted}]. `value` of shares is 0..1."""
+    """Shape: [{name, target, value (None = nothing to measure), unit, counted}]; shares are 0..1."""
     parameters = {"organization": organization_id, "since": now - WINDOW, "fresh": now - FRESH}
     latency = {socket: (count, value) for socket, count, value in _rows(_LATENCY, parameters)}
     ((due, fresh, held),) = _rows(_FRESHNESS, parameters)

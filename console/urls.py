@@ -5,8 +5,11 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 from console.admin import pages  # noqa: F401 - registers every page with the desk
 from console.admin.site import desk
 from console.api import (
+    change_sets,
+    edges,
     fleet,
     keys,
+    layers,
     organizations,
     registry,
     status,
@@ -21,12 +24,18 @@ ORGANIZATION = [
     path("sites", organizations.Sites.as_view(), name="sites"),
     path("sites/<str:site>", organizations.OneSite.as_view(), name="site"),
     path("memberships", organizations.Memberships.as_view(), name="memberships"),
+    path("edges", edges.Edges.as_view(), name="edges"),
     path("fleet", fleet.Fleet.as_view(), name="fleet"),
     path("events", status.Events.as_view(), name="reported-events"),
     path("tokens", tokens.Tokens.as_view(), name="tokens"),
     path("tokens/<str:token_id>", tokens.OneToken.as_view(), name="token"),
+    path("layers/<str:scope>/<str:target>", layers.Layer.as_view(), name="layer"),
+    path("change-sets", change_sets.ChangeSets.as_view(), name="change-sets"),
 ]
 CHANGE_SET = [
+    path("publish", change_sets.Publish.as_view(), name="change-set-publish"),
+    path("revert", change_sets.Revert.as_view(), name="change-set-revert"),
+    path("cancel", change_sets.Cancel.as_view(), name="change-set-cancel"),
 ]
 EDGE = [
     path("enrollment-token", keys.EnrollmentToken.as_view(), name="enrollment-token"),
@@ -37,6 +46,9 @@ EDGE = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/organizations", organizations.Organizations.as_view(), name="organizations"),
     path("api/v1/organizations/<str:org>/", include(ORGANIZATION)),
+    path("api/v1/change-sets/<uuid:change_set>", change_sets.OneChangeSet.as_view(), name="change-set"),
+    path("api/v1/change-sets/<uuid:change_set>/", include(CHANGE_SET)),
+    path("api/v1/edges/<str:edge_id>", edges.OneEdge.as_view(), name="edge"),
     path("api/v1/edges/<str:edge_id>/", include(EDGE)),
     path("api/v1/registry/profiles", registry.Profiles.as_view(), name="profiles"),
     path("api/v1/registry/profiles/<str:profile>", registry.OneProfile.as_view(), name="profile"),

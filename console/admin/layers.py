@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from configs import layers, signing
-from configs.changes import Actor, Address
+from configs.changes import Actor, Address, Operation
 from configs.refusals import ChangeRefused, Refusal
 from console.admin import json_box, words
 from console.admin.site import desk, person
@@ -47,6 +47,7 @@ class Page:
     revision: int
     reason: str = ""
     errors: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[Operation] = field(default_factory=list)
     preview: dict[str, Any] | None = None
 
 
@@ -94,7 +95,7 @@ def _posted(request: HttpRequest, organization: Organization, address: Address) 
     else:
         if digest:
             return _published(request, answer)
-        page.preview = preview_of(answer, page.text, address)
+        page.preview = preview_of(answer, page)
     return _show(request, organization, address, page, True)
 
 
@@ -105,9 +106,7 @@ def _parsed(page: Page) -> dict[str, Any] | None:
         page.errors = [{"detail": wrong.detail, "line": json_line(page.text), "rule": "json"}]
         return None
     if not isinstance(body, dict):
-        page.errors = [
-            {"detail": "A layer is a JSON object: it begins with { and ends with }.", "rule": "json"}
-        ]
+        page.errors = [{"detail": "A layer is a JSON object: {...}.", "rule": "json"}]
         return None
     return body
 
@@ -121,6 +120,7 @@ def _put(
     digest: str | None,
 ) -> Any:
     who = person(request)
+    page.steps = layers.steps(address, layers.read(organization.pk, address).body, body)
     return layers.put(
         organization_id=organization.pk,
         address=address,
@@ -199,14 +199,14 @@ def errors_of(refused: ChangeRefused, text: str, address: Address) -> list[dict[
     ]
 
 
-def preview_of(answer: Any, text: str, address: Address) -> dict[str, Any]:
+def preview_of(answer: Any, page: Page) -> dict[str, Any]:
     told = answer.to_dict()
-    lines = json_box.lines_by_pointer(text)
+    lines = json_box.lines_by_pointer(page.text)
     warnings: dict[tuple[str, str, str], list[str]] = {}
     for warning in told["warnings"]:
         cause = (warning["rule"], warning["path"], warning["detail"])
         warnings.setdefault(cause, []).extend([warning["edge_id"]] if warning["edge_id"] else [])
-    operations = [words.operation(operation.to_dict()) for operation in answer.operations]
+    operations = [words.operation(step.to_dict()) for step in page.steps]
     edges = len(told["affected"])
     return {
         "sentence": words.sentence(told),
@@ -226,12 +226,11 @@ def preview_of(answer: Any, text: str, address: Address) -> dict[str, Any]:
             for (rule, path, detail), found in warnings.items()
         ],
         "digest": told["preview_digest"],
-        "text_digest": text_digest(text),
+        "text_digest": text_digest(page.text),
         "publishable": bool(operations),
         "publish_label": f"Publish to {words.count(edges, 'edge')}"
         if edges
         else "Publish (no edge changes now)",
-        "address": str(address),
     }
 
 

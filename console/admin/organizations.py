@@ -53,7 +53,7 @@ class SiteAdmin(HistoricAdmin):
     fields = ["organization", "code", "name", "time_zone", "is_active", "created_at", "layer"]
     readonly_fields = ["layer"]
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         return self.fields if obj else ["organization", "code", "name", "time_zone"]
 
     @display(description="Overrides for its edges")
@@ -113,7 +113,7 @@ class MembershipAdmin(HistoricAdmin):
         kwargs["form"] = MembershipForm if obj else NewMembershipForm
         return super().get_form(request, obj, change, **kwargs)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         return self.fields if obj else ["organization", "username", "role", "site"]
 
     @display(description="Where")
@@ -121,7 +121,7 @@ class MembershipAdmin(HistoricAdmin):
         return f"site {membership.site.code}" if membership.site else "everywhere"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody changes or ends their own membership: an organization must not lose its last owner by a slip."""
+        """Nobody changes or ends their own membership: nobody locks themselves out by a slip."""
         return super().has_change_permission(request, obj) and not _own(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

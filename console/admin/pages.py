@@ -1,5 +1,5 @@
 """Importing this registers every page with the desk."""
 
-from console.admin import organizations, records
+from console.admin import layers, organizations, records
 
-__all__ = ["organizations", "records"]
+__all__ = ["layers", "organizations", "records"]

@@ -121,8 +121,8 @@ class TokenAdmin(ScopedAdmin):
     list_display = ["name", "organization", "user", "role", "expires_at", "last_used_at", "revoked_at"]
     list_select_related = ["organization", "user", "site"]
     fields = [
-        "name", "organization", "user", "role", "site", "token_id", "created_at", "expires_at", "last_used_at",
-        "revoked_at",
+        "name", "organization", "user", "role", "site",
+        "token_id", "created_at", "expires_at", "last_used_at", "revoked_at",
     ]  # fmt: skip
 
     def has_module_permission(self, request: HttpRequest) -> bool:

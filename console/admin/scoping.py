@@ -1,6 +1,6 @@
 """Model pages that obey memberships: rows by organization and site, acts by role, choices by both.
 
-Tenancy already hides other organizations; what is decided here is what a role may do and which sites it covers.
+Tenancy hides other organizations; what is decided here is what a role may do and which sites it covers.
 """
 
 from typing import Any, ClassVar
@@ -23,7 +23,8 @@ from edges.roles import Act
 def granted(request: HttpRequest, act: Act, *, organization: str, site: str) -> models.Q:
     """Rows of the organizations, and of the sites, in which the person's role allows `act`.
 
-    `organization` and `site` are the paths from the row; an empty `site` = only an organization-wide role counts.
+    `organization` and `site` are the paths from the row; with an empty `site` only an organization-wide role
+    counts.
     """
     grants = [grant for grant in person(request).grants if roles.allows(grant.role, act)]
     whole = {grant.organization_id for grant in grants if grant.site_id is None}
@@ -113,18 +114,20 @@ class ScopedAdmin(ModelAdmin):
         form_url: str = "",
         extra_context: Any = None,
     ) -> HttpResponseBase:
-        """A name that somebody else took meanwhile, also in another organization, is a sentence, not an error page."""
+        """What somebody else took meanwhile, also in another organization, is a sentence, not a crash."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except IntegrityError:
-            self.message_user(request, "That code or name is taken. Choose another.", "ERROR")
-            typed = {name: value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
-            return HttpResponseRedirect(
-                f"{request.path}?{urlencode(typed)}" if object_id is None else request.path
-            )
+            return self.typed_again(request, "That is taken. Choose another.", is_new=object_id is None)
+
+    def typed_again(self, request: HttpRequest, complaint: str, *, is_new: bool) -> HttpResponseBase:
+        """Back to the form with the complaint; on a new row nothing that was typed is lost."""
+        self.message_user(request, complaint, "ERROR")
+        typed = [(name, value) for name, value in request.POST.items() if name in self.get_fields(request)]
+        return HttpResponseRedirect(f"{request.path}?{urlencode(typed)}" if is_new else request.path)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Django's own log is not a tenant's table; simple-history keeps who changed what inside the organization."""
+        """Django's own log is no tenant's table; simple-history keeps who changed what, inside the tenant."""
 
     log_change = log_addition
 

@@ -8,8 +8,10 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
@@ -76,11 +78,35 @@ class Desk(UnfoldAdminSite):
                 return guarded(request, *args, **kwargs)
             request.now = datetime.now(UTC)  # type: ignore[attr-defined]
             with tenancy.scope(person(request).organization_ids):
-                response: HttpResponseBase = guarded(request, *args, **kwargs)
+                response = self._answered(guarded, request, *args, **kwargs)
                 render = getattr(response, "render", None)
                 return render() if callable(render) else response
 
         return update_wrapper(scoped, view)
+
+    def _answered(
+        self, view: Callable[..., Any], request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """What is not theirs and what is beyond their role are pages with a sentence, not bare statuses."""
+        try:
+            with transaction.atomic():
+                answer: HttpResponseBase = view(request, *args, **kwargs)
+        except Http404:
+            return self._sentence(request, 404, "There is no such thing in your organizations.")
+        except PermissionDenied:
+            return self._sentence(request, 403, "Your role here does not reach that. An administrator may.")
+        return answer
+
+    def _sentence(self, request: HttpRequest, status: int, sentence: str) -> TemplateResponse:
+        context = {**self.each_context(request), "title": "Not here", "sentence": sentence}
+        return TemplateResponse(request, "console/missing.html", context, status=status)
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        from console.admin import home  # it needs this module's `person`
+
+        shown = {"organizations": home.organizations(request), **(extra_context or {})}
+        answer: TemplateResponse = super().index(request, shown)
+        return answer
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         stock = [url for url in super().get_urls() if getattr(url, "name", None) not in ABSENT]

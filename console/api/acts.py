@@ -60,11 +60,12 @@ class Apply(Call):
     def post(self, request: Request, edge_id: str) -> HttpResponseBase:
         self.query(request)
         edge = reach.edge(self.principal, edge_id, "publish")
-        self.body(shapes.Reasoned)
-        return self.once(lambda: self._apply(edge))
+        body = self.body(shapes.Reasoned)
+        return self.once(lambda: self._apply(edge, body["reason"]))
 
-    def _apply(self, edge: Edge) -> Response:
-        asked = asking.ask(edge=edge, kind="apply", payload={}, now=self.now)
+    def _apply(self, edge: Edge, reason: str) -> Response:
+        payload = {"by": self.principal.username, "reason": reason}
+        asked = asking.ask(edge=edge, kind="apply", payload=payload, now=self.now)
         return Response(
             {
                 "id": asked.pk,

@@ -20,7 +20,7 @@ MOST_TEXT = 1024
 
 
 class Call(OperatorView):
-    """One address of the operator API. Each method looks up, checks the role, then makes one call into a use case."""
+    """One address of the operator API: look up, check the role, then one call into a use case."""
 
     principal: OperatorPrincipal
 
@@ -48,6 +48,12 @@ class Call(OperatorView):
         """`respond()`, at most once per Idempotency-Key of this person or token."""
         person = f"operator:{self.principal.token_id or self.principal.user_id}"
         return idempotency.once(self.request, principal=person, respond=respond, secret=secret)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """What an operator reads, secrets among it, stays in no cache."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        answer["Cache-Control"] = "no-store"
+        return answer
 
     def query(self, request: Request, *known: str) -> dict[str, str]:
         """The query string's members, all of them known: a misspelt `dry_run` must not publish."""

@@ -8,12 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from configs import history
+from configs.models import Version
 from console.api import answers, reach
 from console.api.calls import Call
 from console.api.documented import PAGED, documented
 from doors import pagination
 from doors.problems import Refused
-from configs.models import Version
 
 
 def version_item(version: Version) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import secrets
 from typing import Any
 
-from django.conf import settings
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -52,9 +51,8 @@ class EnrollmentToken(Call):
             now=self.now,
             random_bytes=secrets.token_bytes,
         )
-        base = settings.PUBLIC_URL or self.request.build_absolute_uri("/").rstrip("/")
         return Response(
-            {"token": token, "expires_at": expires_at, "command": command(base, token)}, status=201
+            {"token": token, "expires_at": expires_at, "command": command(self.request, token)}, status=201
         )
 
 

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from configs import layers, signing
 from configs.changes import Address
+from configs.refusals import StaleLayer
 from console.api import answers, reach
 from console.api.calls import Call, flag
 from console.api.documented import documented
@@ -44,19 +45,24 @@ class Layer(Call):
     def _put(
         self, organization: Organization, address: Address, body: dict[str, Any], query: dict[str, str]
     ) -> Response:
+        named = self.request.headers.get("If-Match")
         state = layers.read(organization.pk, address)
-        conditional.require_match(self.request.headers.get("If-Match"), tag(state.number))
-        answer = layers.put(
-            organization_id=organization.pk,
-            address=address,
-            body=body,
-            revision=state.number,
-            reason=query.get("reason", ""),
-            actor=self.actor(),
-            now=self.now,
-            signer=signing.signer(),
-            dry_run=flag(query, "dry_run"),
-        )
+        conditional.require_match(named, tag(state.number))
+        try:
+            answer = layers.put(
+                organization_id=organization.pk,
+                address=address,
+                body=body,
+                revision=state.number,
+                reason=query.get("reason", ""),
+                actor=self.actor(),
+                now=self.now,
+                signer=signing.signer(),
+                dry_run=flag(query, "dry_run"),
+            )
+        except StaleLayer as moved:  # between our reading and the lock
+            conditional.require_match(named, moved.extra["etag"])
+            raise
         return Response(answer.to_dict(), headers={"ETag": tag(layers.read(organization.pk, address).number)})
 
 

@@ -58,7 +58,7 @@ def site(principal: OperatorPrincipal, organization_code: str, code: str, act: A
 
 
 def edge(principal: OperatorPrincipal, edge_id: str, act: Act, *, facts: bool = False) -> Edge:
-    """The edge with its site and organization (`facts`: head and status too), when the person may do `act` to it."""
+    """The edge (`facts`: with head and status), when the person may do `act` to it."""
     related = ("organization", "site", "head", "status") if facts else ("organization", "site")
     found = Edge.objects.select_related(*related).filter(edge_id=edge_id).first()
     if found is None:

@@ -19,10 +19,25 @@ FILTERS = {
     "code": "The code that the edge gave.",
 }
 REPORTED = (
-    "phase", "staged", "highest_seen", "last_known_good", "last_attempt", "quarantine", "local_hold", "health",
-    "sync", "schemas", "capabilities", "hardware_id", "limits_digest", "agent_version", "uptime_seconds", "clock",
-    "transport", "last_heartbeat_at",
-)  # fmt: skip
+    "phase",
+    "staged",
+    "highest_seen",
+    "last_known_good",
+    "last_attempt",
+    "quarantine",
+    "local_hold",
+    "health",
+    "sync",
+    "schemas",
+    "capabilities",
+    "hardware_id",
+    "limits_digest",
+    "agent_version",
+    "uptime_seconds",
+    "clock",
+    "transport",
+    "last_heartbeat_at",
+)
 
 
 def status_item(edge: Edge, hold: Hold | None, now: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tokens for programs: issued by an administrator for themselves, never stronger or longer-lived than their maker."""
+"""Tokens for programs: issued by an administrator, never stronger or longer-lived than their maker."""
 
 import secrets
 from datetime import timedelta

@@ -1,12 +1,19 @@
 """Callers of the operator API: each a person of the cast with a token of theirs."""
 
+import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from configs import adopting, founding, signing
+from configs.changes import Actor
+from edges import tenancy
+from edges.models import TrustRoot
 from tests import build
 
 
@@ -23,16 +30,39 @@ class Caller:
         return Client().generic(
             method,
             f"/api/v1{path}",
-            "" if body is None else body if isinstance(body, bytes) else json_bytes(body),
+            b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode(),
             content_type="application/json",
             headers=named,
         )
 
 
-def json_bytes(body: Any) -> bytes:
-    import json
+@pytest.fixture(scope="session")
+def key_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("keys")
 
-    return json.dumps(body).encode()
+
+@pytest.fixture
+def trust(db: None, key_folder: Path, settings: Any) -> TrustRoot:
+    """The key that the server signs with, and root 1 that vouches for it."""
+    signing_key = key_folder / "config-signing.key"
+    settings.EMS_SIGNING_KEY_FILE = str(signing_key)
+    return founding.found_trust(
+        signing_key=signing_key, root_key=key_folder / "root-1.key", now=build.NOW, random_bytes=os.urandom
+    )
+
+
+@pytest.fixture
+def published(cast: build.Cast, trust: TrustRoot, alice: "Caller", dora: "Caller") -> build.Cast:
+    """The cast with a valid layer in each organization; each edge should run version 1."""
+    for caller, code in ((alice, "acme"), (dora, "birch")):
+        answer = caller(
+            "PUT", f"/organizations/{code}/layers/organization/{code}", build.document(), If_Match='"0"'
+        )
+        assert answer.status_code == 200, answer.content
+    for edge in (cast.acme_north, cast.acme_south, cast.birch_edge):
+        with tenancy.scope([edge.organization_id]):
+            adopting.adopt(edge=edge, actor=Actor("set-up"), now=build.NOW, signer=signing.signer())
+    return cast
 
 
 @pytest.fixture

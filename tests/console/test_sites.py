@@ -93,7 +93,7 @@ def test_an_edge_key_is_no_operator(edge_key: Caller) -> None:
 def test_the_list_takes_the_same_queries_for_any_number_of_sites(
     alice: Caller, cast: build.Cast, django_assert_num_queries
 ) -> None:
-    # credential, bucket, savepoint pair, tenant setting, organization, sites, (token's last use is noted once)
+    # credential, bucket, savepoint, tenants, organization, sites, tenants again, savepoint's release
     alice("GET", "/organizations/acme/sites")
     counts = []
     for number in (1, 20):

@@ -1,0 +1,154 @@
+"""Pages below one edge: confirm an act, revoke a key, see where each value of its document is from."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import path
+
+from configs import history
+from configs.changes import Actor
+from configs.refusals import ChangeRefused, Refusal
+from console.admin import edge_facts
+from console.admin.acts import ACTS, Deed, EdgeAct
+from console.admin.leaves import leaves
+from console.admin.links import edge_address
+from console.admin.site import desk, person
+from console.api import reach
+from console.enrolling import command
+from doors.problems import Refused
+from edges import keys
+from edges.errors import EdgesError, LastKeyError
+from edges.models import Edge, EdgeKey
+from edges.roles import Act
+
+
+class ActForm(forms.Form):
+    reason = forms.CharField(max_length=500)
+    to_version = forms.IntegerField(required=False, min_value=1)
+
+
+def found(request: HttpRequest, edge_uid: Any, act: Act) -> Edge:
+    """The edge, when the person may do this to it. Raises: Http404, PermissionDenied."""
+    row = Edge.objects.filter(pk=edge_uid).values_list("edge_id", flat=True).first()
+    try:
+        return reach.edge(person(request), row or "", act, facts=True)
+    except Refused as refused:
+        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+
+
+def act_page(request: HttpRequest, edge_uid: Any, name: str) -> HttpResponseBase:
+    if name not in ACTS:
+        raise Http404
+    act = ACTS[name]
+    edge = found(request, edge_uid, act.act)
+    form = ActForm(request.POST if request.method == "POST" else None)
+    context: dict[str, Any] = {"act": act, "form": form, "versions": _versions(edge, act)}
+    if request.method == "POST" and form.is_valid():
+        try:
+            outcome = act.does(_deed(request, edge, form))
+        except (Refusal, EdgesError) as refused:
+            context["refused"] = _said(refused)
+        else:
+            if name == "token":
+                return _show_token(request, edge, outcome)
+            messages.success(request, f"Done: {act.label.lower()} of {edge.edge_id}.")
+            return HttpResponseRedirect(edge_address(edge.pk))
+    return _show(request, edge, act.label, "console/act.html", context)
+
+
+def _deed(request: HttpRequest, edge: Edge, form: ActForm) -> Deed:
+    who = person(request)
+    return Deed(
+        edge=edge,
+        actor=Actor(who.username, who.user_id),
+        reason=form.cleaned_data["reason"],
+        now=request.now,  # type: ignore[attr-defined]
+        values=form.cleaned_data,
+    )
+
+
+def _versions(edge: Edge, act: EdgeAct) -> list[Any]:
+    return edge_facts._versions(edge)[1:] if act.asks == "to_version" else []
+
+
+def _said(refused: Exception) -> list[str]:
+    if isinstance(refused, ChangeRefused):
+        return [f"{error.path}: {error.detail}" if error.path else error.detail for error in refused.errors]
+    return [str(refused)]
+
+
+def _show_token(request: HttpRequest, edge: Edge, issued: tuple[str, Any]) -> HttpResponseBase:
+    """Shown in this answer only: never in an address, a message or a session."""
+    text, expires_at = issued
+    line = command(request, text)
+    context = {"command": line, "expires_at": expires_at}
+    response = _show(request, edge, "Enrollment token", "console/token.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def revoke_page(request: HttpRequest, edge_uid: Any, key_id: str) -> HttpResponseBase:
+    edge = found(request, edge_uid, "manage_keys")
+    key = EdgeKey.objects.filter(edge=edge, key_id=key_id).first()
+    if key is None:
+        raise Http404
+    context: dict[str, Any] = {"key": key}
+    if request.method == "POST":
+        cut_off = request.POST.get("cut_off") == "true"
+        try:
+            keys.revoke(
+                edge=edge,
+                key_id=key_id,
+                by=person(request).username,
+                reason=request.POST.get("reason", "")[:500] or "revoked on the desk",
+                cut_off=cut_off,
+                now=request.now,  # type: ignore[attr-defined]
+            )
+        except LastKeyError as refused:
+            context |= {"refused": [str(refused)], "is_last": True}
+        else:
+            messages.success(request, f"Key {key_id} of {edge.edge_id} is revoked.")
+            return HttpResponseRedirect(edge_address(edge.pk))
+    return _show(request, edge, "Revoke a key", "console/revoke.html", context)
+
+
+def effective_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
+    edge = found(request, edge_uid, "read")
+    try:
+        answer = history.effective(edge=edge)
+    except Refusal as refused:
+        return _show(
+            request, edge, "Effective configuration", "console/effective.html", {"refused": refused.detail}
+        )
+    context = {"version": answer["version"], "leaves": leaves(answer)}
+    return _show(request, edge, "Effective configuration", "console/effective.html", context)
+
+
+def _show(
+    request: HttpRequest, edge: Edge, title: str, template: str, context: dict[str, Any]
+) -> HttpResponseBase:
+    shared = {
+        **desk.each_context(request),
+        "title": f"{edge.edge_id}: {title.lower()}",
+        "edge": edge,
+        "back": edge_address(edge.pk),
+        "reach": f"This touches 1 edge: {edge.edge_id} of {edge.organization.name}, site {edge.site.name}.",
+    }
+    status = 422 if context.get("refused") else 200
+    return TemplateResponse(request, template, shared | context, status=status)
+
+
+desk.pages += [
+    path("edges/edge/<uuid:edge_uid>/act/<str:name>/", desk.admin_view(act_page), name="console_act"),
+    path(
+        "edges/edge/<uuid:edge_uid>/keys/<str:key_id>/revoke/",
+        desk.admin_view(revoke_page),
+        name="console_revoke",
+    ),
+    path("edges/edge/<uuid:edge_uid>/effective/", desk.admin_view(effective_page), name="console_effective"),
+]

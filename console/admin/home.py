@@ -1,0 +1,48 @@
+"""The first page: each organization of the person, how its edges are, and the next step."""
+
+from typing import Any
+
+from django.db.models import Count
+from django.http import HttpRequest
+
+from console import fleet
+from console.admin.edge_facts import TONES
+from console.admin.links import layer_address
+from console.admin.scoping import granted
+from console.admin.site import person
+from console.api import reach
+from edges.models import Edge, Organization, Site
+
+
+def organizations(request: HttpRequest) -> list[dict[str, Any]]:
+    """Three queries for any number of organizations."""
+    who, now = person(request), request.now  # type: ignore[attr-defined]
+    sites = dict(
+        Site.objects.filter(granted(request, "read", organization="organization_id", site="pk"))
+        .order_by()
+        .values_list("organization_id")
+        .annotate(Count("pk"))
+    )
+    visible = granted(request, "read", organization="organization_id", site="site_id")
+    counts = fleet.counted_by_organization(Edge.objects.filter(visible), now)
+    return [_shown(one, who, sites, counts) for one in Organization.objects.all()]
+
+
+def _shown(one: Organization, who: Any, sites: Any, counts: Any) -> dict[str, Any]:
+    counted = counts.get(one.pk)
+    return {
+        "pk": one.pk,
+        "name": one.name,
+        "sites": sites.get(one.pk, 0),
+        "edges": counted.all_edges if counted else 0,
+        "words": [
+            {"text": word.replace("_", " "), "count": number, "tone": TONES.get(word, "")}
+            for word, number in (counted.by_status.items() if counted else ())
+            if number
+        ],
+        "commissioning": counted.commissioning if counted else 0,
+        "may_add": reach.may(who, "manage_edges", one.pk, None),
+        "layer": layer_address(one.code, "organization", one.code)
+        if reach.may(who, "read", one.pk, None)
+        else "",
+    }
