@@ -172,7 +172,7 @@ class Story:
         link.refuse_sockets()
         wait_until(
             f"{edge} lost its socket and says so",
-            lambda: self.operator.status(edge)["transport"] == "poll",
+            lambda: self.operator.status(edge)["transport"] == "polling",
             60,
         )
         applied = self._change_everywhere("Seen without a socket", DEADBAND, 150, [edge], seconds=60)

@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,6 @@ class World:
     console: dict[str, str]
     trust_root: dict[str, Any]
     root_sha256: str
-    say: Callable[[str], None]
     keys: dict[str, str] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)
     agents_started_at: float = 0.0
@@ -105,7 +103,7 @@ class World:
     def start_agents(self) -> None:
         """Enroll three agents with single-use tokens and start them beside their runtimes."""
         for edge_id in AGENTS:
-            self._enroll_agent(edge_id)
+            self.enroll_agent(edge_id)
         self.agents_started_at = time.monotonic()
         for edge_id in AGENTS:
             self.start_agent(edge_id)
@@ -153,7 +151,7 @@ class World:
         issued: dict[str, str] = self.operator(organization).must("POST", path, {})
         return issued
 
-    def _enroll_agent(self, edge_id: str) -> None:
+    def enroll_agent(self, edge_id: str) -> None:
         """Run `ems-agent enroll` as a technician would, the token by environment."""
         token = self._enrollment_token("acme", edge_id)["token"]
         self.links[edge_id] = Link(self.port)

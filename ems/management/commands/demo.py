@@ -95,7 +95,6 @@ class Command(BaseCommand):
             console={**console, "url": f"http://127.0.0.1:{port}/admin/"},
             trust_root=trust.envelope,
             root_sha256=trust.sha256,
-            say=self._say,
         )
         self._say("Starting the server and loading two organizations ...")
         world.start_server()
