@@ -162,7 +162,7 @@ def pretty(body: Any) -> str:
 
 
 def text_digest(text: str) -> str:
-    """Ties a preview to the text that it previewed: an edit after the preview is previewed again, not published."""
+    """Ties a preview to its text: what was edited after the preview is previewed again, not published."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

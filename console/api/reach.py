@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from configs.changes import Address, Change
-from configs.models import ChangeSet, Operation
+from configs.models import ChangeSet, Operation, Scope
 from doors.problems import Refused
 from edges import roles
 from edges.credentials import OperatorPrincipal
@@ -151,6 +151,8 @@ def change_set(principal: OperatorPrincipal, pk: UUID, act: Act) -> ChangeSet:
         missing()
     if may(principal, act, found.organization_id, None):
         return found
+    if may(principal, "read", found.organization_id, None):
+        forbidden(act)
     reads = sites_with(principal, found.organization_id, "read")
     if not change_sets_within(ChangeSet.objects.filter(pk=pk), reads).exists():
         missing()
@@ -163,7 +165,9 @@ def change_set(principal: OperatorPrincipal, pk: UUID, act: Act) -> ChangeSet:
 
 def change_sets_within(rows: QuerySet[ChangeSet], sites: frozenset[UUID]) -> QuerySet[ChangeSet]:
     """Change sets all of whose operations stand in layers of these sites or of their edges."""
-    own = Q(layer__site__in=sites) | Q(layer__edge__site__in=sites)
-    within = Operation.objects.filter(own, change_set=OuterRef("pk"))
-    beyond = Operation.objects.filter(change_set=OuterRef("pk")).exclude(pk__in=within.values("pk"))
-    return rows.filter(Exists(within)).exclude(Exists(beyond))
+    same = {"organization_id": OuterRef("organization_id")}
+    of_site = Exists(Site.objects.filter(code=OuterRef("target"), pk__in=sites, **same))
+    of_edge = Exists(Edge.objects.filter(edge_id=OuterRef("target"), site__in=sites, **same))
+    own = Q(of_site, scope=Scope.SITE) | Q(of_edge, scope=Scope.EDGE)
+    operations = Operation.objects.filter(change_set=OuterRef("pk"))
+    return rows.filter(Exists(operations), ~Exists(operations.exclude(own)))
