@@ -37,7 +37,7 @@ leases = Leases()
 
 def limit(name: str) -> Limit:
     """The limit of this name: what EMS_LIMITS says, else the default."""
-    return _limit(*getattr(settings, "EMS_LIMITS", {}).get(name, DEFAULTS[name]))
+    return _limit(*settings.EMS_LIMITS.get(name, DEFAULTS[name]))
 
 
 @lru_cache
@@ -119,7 +119,7 @@ def client_address(request: HttpRequest) -> str:
     """The peer, or what the outermost trusted proxy saw: the entry that many from the right in
     X-Forwarded-For.
     """
-    proxies = getattr(settings, "TRUSTED_PROXIES", 0)
+    proxies = settings.TRUSTED_PROXIES
     forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part]
     if proxies and len(forwarded) >= proxies:
         return forwarded[-proxies]

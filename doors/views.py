@@ -106,7 +106,7 @@ class OperatorView(Door):
 
 
 class EitherView(Door):
-    """A call of an edge about itself, or of a person. What the principal may see is visible."""
+    """A call of an edge about itself, or of a person."""
 
     authentication_classes = [EitherAuthentication]
     principal: EdgePrincipal | OperatorPrincipal
@@ -118,10 +118,8 @@ class EitherView(Door):
         self.principal = request.user
         if isinstance(self.principal, EdgePrincipal):
             admit_edge(self.principal, kwargs.get("edge_id"), self.now)
-            self.see([self.principal.organization_id])
         else:
             admit_operator(self.principal)
-            self.see(self.principal.organization_ids)
 
 
 def admit_edge(principal: EdgePrincipal, edge_id: str | None, now: datetime) -> None:

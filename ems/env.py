@@ -78,6 +78,12 @@ SETTINGS: tuple[Setting, ...] = (
         "File of the Ed25519 key that signs manifests. Required in production; made by `manage.py setup` "
         "under EMS_VAR/keys otherwise.",
     ),
+    Setting(
+        "EMS_ROOT_KEY_FILE",
+        "",
+        "File of the root key. Only the first `manage.py setup` needs it, to sign root 1: keep it off the "
+        "server afterwards. Empty: beside the signing key; production must name it.",
+    ),
     Setting("DEBUG", "false", "Django's debug pages. Refused in production."),
     Setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
     Setting("LOG_FORMAT", "", "`json` or `text`; by default json in production and text elsewhere."),
@@ -91,6 +97,12 @@ SETTINGS: tuple[Setting, ...] = (
         "{}",
         "Other rate limits than the default, as JSON: {name: [burst, per second, block, lease seconds]}; "
         "names in doors/limits.py.",
+    ),
+    Setting("EMS_MOST_SOCKETS", "20000", "Most edge sockets of one server process; more are sent elsewhere."),
+    Setting(
+        "TRUSTED_PROXIES",
+        "0",
+        "How many proxies of ours stand in front and add to `X-Forwarded-For`; 0: the peer is the client.",
     ),
     Setting(
         "CORS_ORIGINS",

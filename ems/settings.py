@@ -15,6 +15,7 @@ _secrets = {} if PRODUCTION else development_secrets(EMS_VAR)
 SECRET_KEY = _env.text("SECRET_KEY") or _secrets["SECRET_KEY"]
 EMS_PEPPERS = parse_peppers(_env.text("EMS_PEPPERS") or _secrets["EMS_PEPPERS"])
 EMS_SIGNING_KEY_FILE = _env.text("EMS_SIGNING_KEY_FILE") or str(EMS_VAR / "keys" / "config-signing.key")
+EMS_ROOT_KEY_FILE = _env.text("EMS_ROOT_KEY_FILE")
 PUBLIC_URL = _env.text("PUBLIC_URL").rstrip("/")
 ALLOWED_HOSTS = _env.words("ALLOWED_HOSTS") or ["127.0.0.1", "localhost", "[::1]", "testserver"]
 
@@ -99,6 +100,8 @@ AUTH_PASSWORD_VALIDATORS = [
 CSRF_FAILURE_VIEW = "doors.problems.csrf_failure"
 CORS_ORIGINS = _env.words("CORS_ORIGINS")
 EMS_LIMITS = _env.json_object("EMS_LIMITS")
+EMS_MOST_SOCKETS = _env.number("EMS_MOST_SOCKETS", 1, 1_000_000)
+TRUSTED_PROXIES = _env.number("TRUSTED_PROXIES", 0, 9)
 # Keeps Django from spooling what the gate in front of it has bounded already.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 

@@ -12,6 +12,7 @@ from configs.refusals import SinceAhead
 from doors.conditional import none_match
 from doors.problems import Refused
 from doors.views import EdgeView, EitherView
+from edges import tenancy
 from edges.credentials import EdgePrincipal, Head
 from edges.models import Edge
 from sync_api import answers, openapi
@@ -78,7 +79,8 @@ class BundleView(EitherView):
         """The key's own edge, or one that the person may see."""
         if isinstance(self.principal, EdgePrincipal):
             return self.principal.edge_uid, self.principal.organization_id
-        edge = Edge.objects.filter(edge_id=edge_id).first()
+        with tenancy.scope(self.principal.organization_ids):
+            edge = Edge.objects.filter(edge_id=edge_id).first()
         if edge is None or self.principal.role_of(edge.organization_id, edge.site_id) is None:
             raise Refused(404, "not_found", "There is no such edge in your organizations.")
         return edge.pk, edge.organization_id

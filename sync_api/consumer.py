@@ -32,7 +32,6 @@ from sync_api.sockets import Close, EdgeSocket, Peer
 PROTOCOL = 1
 PING_SECONDS = 30
 CREDENTIAL_FIELDS = {b"authorization": "HTTP_AUTHORIZATION", b"x-api-key": "HTTP_X_API_KEY"}
-MOST_SOCKETS = 20_000
 
 
 async def notify(scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +76,7 @@ def presented(scope: Scope) -> Credential:
 
 async def admit(process: Process, credential: Credential, edge_id: str) -> EdgePrincipal:
     """Who this is. Raises: Goodbye."""
-    if len(process.registry) >= getattr(settings, "EMS_MOST_SOCKETS", MOST_SOCKETS):
+    if len(process.registry) >= settings.EMS_MOST_SOCKETS:
         raise Goodbye(Close.OVERLOADED)
     try:
         principal = await process.polls.prove(credential)

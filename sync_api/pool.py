@@ -31,7 +31,7 @@ def conninfo() -> str:
 
 def listen_conninfo() -> str:
     """LISTEN needs a connection of its own that no transaction pooler shares."""
-    return make_conninfo(getattr(settings, "DATABASE_DIRECT_URL", "") or conninfo(), **KEEPALIVES)
+    return make_conninfo(settings.DATABASE_DIRECT_URL or conninfo(), **KEEPALIVES)
 
 
 def make_pool() -> Pool:

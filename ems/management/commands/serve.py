@@ -14,10 +14,21 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from ems import database, database_roles
 from ems.env import REPOSITORY, Environment
+from ems.management.refusing import in_one_sentence
 
 STOP_SECONDS = 30
-# A notice or a heartbeat has at most 64 KiB; open requests get ten seconds at the end.
-UVICORN = ("--no-server-header", "--timeout-graceful-shutdown", "10", "--ws-max-size", "65536")
+# A notice or a heartbeat has at most 64 KiB; open requests get ten seconds at the end. Whose word is taken
+# for the client's address and scheme is the settings' business, not uvicorn's. A socket is pinged as its
+# hello says; compression would cost each 16 KiB and more for messages of a few hundred bytes.
+UVICORN = (
+    "--no-server-header",
+    "--no-proxy-headers",
+    *("--timeout-graceful-shutdown", "10"),
+    *("--ws-max-size", "65536"),
+    *("--ws-ping-interval", "30"),
+    *("--ws-ping-timeout", "30"),
+    *("--ws-per-message-deflate", "false"),
+)
 
 
 class Command(BaseCommand):
@@ -34,7 +45,8 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         embedded = settings.EMBEDDED_DATABASE
-        with database.supervised(settings.EMS_VAR) if embedded else nullcontext() as place:
+        supervision = database.supervised(settings.EMS_VAR) if embedded else nullcontext()
+        with in_one_sentence(), supervision as place:
             url = place.url(database.APP) if place else Environment().text("DATABASE_URL")
             with psycopg.connect(url) as connection:
                 database_roles.refuse_unsafe_role(connection.cursor())
@@ -62,13 +74,18 @@ class Command(BaseCommand):
             start_new_session=True,  # Ctrl-C comes to us, and the child is ended in order
         )
 
+        asked_to_stop = False
+
         def stop(_signal: int, _frame: FrameType | None) -> None:
+            nonlocal asked_to_stop
+            asked_to_stop = True
             child.send_signal(signal.SIGTERM)
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         try:
-            return child.wait()
+            status = child.wait()
+            return 0 if asked_to_stop else status  # uvicorn ends by the signal that it was sent
         finally:
             if child.poll() is None:
                 child.kill()
