@@ -26,6 +26,7 @@ def errors(
     *,
     new_bodies: Mapping[UUID, JsonObject],
     registries: Mapping[int, Mapping[str, JsonObject]],
+    moves: Mapping[str, str],
 ) -> list[ChangeError]:
     """Each problem with its edge and layer. One query; each distinct document is traced once."""
     wanted = {one for _, pins, _ in refused for one in pins.layers if one is not None}
@@ -38,7 +39,7 @@ def errors(
         scope = deepest(traced[pins], problem.path)
         targets = {
             Scope.ORGANIZATION: organization.code,
-            Scope.SITE: facts.site_code,
+            Scope.SITE: moves.get(facts.edge_id, facts.site_code),
             Scope.EDGE: facts.edge_id,
         }
         layer = {"scope": str(scope), "target": targets[Scope(scope)]}

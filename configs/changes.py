@@ -1,6 +1,6 @@
 """What an operator wants, before anything is known of its consequences. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -86,18 +86,11 @@ class Change:
     kind: str = Kind.EDIT
     reverts: UUID | None = None
 
-    def intent_digest(self) -> str:
-        """Names the intent itself: a preview of other operations never fits it."""
-        return digest(
-            canonical(
-                {
-                    "operations": [operation.to_dict() for operation in self.operations],
-                    "selector": None if self.selector is None else dict(self.selector),
-                    "exclude": sorted(self.exclude),
-                    "kind": str(self.kind),
-                }
-            )
-        )
+
+def intent_digest(operations: Iterable[Operation], exclude: Iterable[str]) -> str:
+    """Names the intent itself, selectors resolved: a preview of other operations never fits it."""
+    steps = [operation.to_dict() for operation in operations]
+    return digest(canonical({"operations": steps, "exclude": sorted(exclude)}))
 
 
 def check_change(change: Change) -> None:
@@ -106,7 +99,7 @@ def check_change(change: Change) -> None:
     if change.selector is not None:
         _check_selector(change.selector)
     try:
-        change.intent_digest()
+        intent_digest(change.operations, change.exclude)
     except DocumentError as error:
         raise ChangeRefused([ChangeError(None, error.path, error.code, None, error.detail)]) from error
 

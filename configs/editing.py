@@ -56,7 +56,7 @@ def apply(current: Mapping[Address, JsonObject], operations: Iterable[Operation]
         else:
             body = bodies.get(address, current.get(address, _NO_BODY))
             try:
-                bodies[address] = _step(body, operation)
+                bodies[address] = step(body, operation)
             except DocumentError as error:
                 errors.append(_error(address, error.path or operation.path, error.code, error.detail))
                 continue
@@ -69,7 +69,18 @@ def apply(current: Mapping[Address, JsonObject], operations: Iterable[Operation]
     return Application(changed, tuple(applied), moves, frozenset(retired))
 
 
-def _step(body: JsonObject, operation: Operation) -> JsonObject:
+def replay(body: JsonObject, operations: Iterable[Operation]) -> tuple[JsonObject, tuple[Applied, ...]]:
+    """A layer's body after steps that are right because they lead to a state that once was."""
+    applied = []
+    for operation in operations:
+        after = step(body, operation)
+        applied.append(Applied(operation, _old(body, operation), after != body))
+        body = after
+    return body, tuple(applied)
+
+
+def step(body: JsonObject, operation: Operation) -> JsonObject:
+    """A layer's body after one step. Errors: DocumentError."""
     if operation.op in {"unset", "unlock"} and _old(body, operation) is MISSING:
         return body  # no effect: told as a caution, so that one step can serve many edges
     return apply_operation(body, op=operation.op, path=operation.path, value=operation.value)

@@ -99,7 +99,7 @@ def edges(organization_id: UUID, reach: Reach) -> list[EdgeFacts]:
     # Few distinct texts stand in many rows: each is parsed once, and equal maps are one object.
     uid, loads = cache(_uid), cache(_loads)
     pins = cache(Pins)
-    parameters = {
+    parameters: dict[str, Any] = {
         "organization": organization_id,
         "everything": reach.everything,
         "sites": list(reach.sites),
@@ -110,7 +110,12 @@ def edges(organization_id: UUID, reach: Reach) -> list[EdgeFacts]:
         rows = cursor.fetchall()
     return [
         EdgeFacts(
-            *row[:6],
+            uid=row[0],
+            edge_id=row[1],
+            site_id=row[2],
+            site_code=row[3],
+            retired=row[4],
+            held=row[5],
             pins=pins(uid(row[6]), uid(row[7]), uid(row[8]), row[9], row[10]),
             version=row[11],
             digest=row[12],
@@ -146,7 +151,12 @@ def layers(
     organization_id: UUID, code: str, *, sites: Collection[UUID], edges: Collection[UUID], own: bool
 ) -> dict[Address, LayerState]:
     """The layers that exist of those asked for (the organization's own, of sites, of edges). One query."""
-    parameters = {"organization": organization_id, "own": own, "sites": list(sites), "edges": list(edges)}
+    parameters: dict[str, Any] = {
+        "organization": organization_id,
+        "own": own,
+        "sites": list(sites),
+        "edges": list(edges),
+    }
     with connection.cursor() as cursor:
         cursor.execute(_LAYERS, parameters)
         rows = cursor.fetchall()

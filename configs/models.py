@@ -15,6 +15,7 @@ from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from edge_protocol.layout import SCHEMA_ID
+from edges.history import who
 from edges.tenancy import TenantModel
 
 
@@ -117,7 +118,7 @@ class DeviceProfile(models.Model):
     version = models.CharField(max_length=32)
     body = models.JSONField()
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(get_user=who)
 
     class Meta:
         ordering = ["name"]
@@ -201,6 +202,8 @@ class ChangeSet(TenantModel):
     preview_digest = models.CharField(max_length=64, blank=True, default="")
     created_at = models.DateTimeField()
     published_at = models.DateTimeField(null=True)
+    published_by = models.TextField(blank=True, default="")
+    closed_at = models.DateTimeField(null=True)  # cancelled, rejected or reverted
     reverts = _within("configs.ChangeSet", null=True)
 
     class Meta:

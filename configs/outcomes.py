@@ -115,6 +115,21 @@ class Outcome:
         return _answer(self.change_set_id, self.state, self.preview)
 
 
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A stored intent and what publishing it would do. `touched`: what others changed at its paths since."""
+
+    change_set_id: UUID
+    number: int
+    state: str
+    preview: Preview
+    touched: Sequence[Mapping[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        shown = _answer(self.change_set_id, self.state, self.preview)
+        return {**shown, "touched": [dict(one) for one in self.touched]} if self.touched else shown
+
+
 def _answer(change_set_id: UUID | None, state: str, preview: Preview) -> dict[str, Any]:
     return {
         "id": None if change_set_id is None else str(change_set_id),

@@ -13,18 +13,19 @@ from django.conf import settings
 from django.db import connection
 
 from configs import attributing, cautioning, editing, fleet, registry, targets
-from configs.changes import Address, Change
+from configs.changes import Address, Change, intent_digest
 from configs.deciding import Decider, EdgePlan, Targeted
-from configs.editing import Application
+from configs.editing import Application, Applied
 from configs.fleet import LayerState, Pins, Reach
 from configs.judging import Judge
-from configs.models import Ledger, Scope
+from configs.models import HoldSource, Ledger, Scope
 from configs.moving import STILL, Motion, Moves
 from configs.outcomes import Affected, Caution, Preview, Unaffected
 from configs.refusals import ChangeRefused
 from configs.resolving import DEVICES, PROFILES, Resolver
 from configs.targets import Targets
-from edge_protocol.canonical import JsonObject
+from edge_protocol.canonical import JsonObject, JsonValue
+from edge_protocol.pointers import MISSING
 from edges.models import Organization
 
 
@@ -52,6 +53,7 @@ class Plan:
     edges: tuple[EdgePlan, ...]
     blobs: Mapping[str, bytes]  # sections that were computed, by digest; some may be stored already
     cautions: tuple[Caution, ...] = ()
+    frozen: Mapping[UUID, str] = field(default_factory=dict)  # edges to hold, by source
     kinds: Mapping[UUID, tuple[str, int]] = field(default_factory=dict)  # edge -> (kind, content_of)
 
     @cached_property
@@ -62,10 +64,17 @@ class Plan:
         """The revision numbers that the plan builds on, by layer."""
         return {str(address): state.number for address, state in self.states.items()}
 
+    def old_value(self, one: Applied) -> JsonValue:
+        """What a step replaced; for a move, the site that the edge left."""
+        if one.operation.op != "move":
+            return one.old
+        sites = {edge.facts.edge_id: edge.facts.site_code for edge in self.edges}
+        return sites.get(one.operation.target, MISSING)
+
     @cached_property
     def preview(self) -> Preview:
         return Preview(
-            intent=self.change.intent_digest(),
+            intent=intent_digest(self.targets.operations, self.change.exclude),
             affected=[
                 Affected(
                     edge.facts.edge_id,
@@ -122,15 +131,14 @@ def plan(organization_id: UUID, change: Change, *, now: datetime, motion: Motion
     decider = Decider(resolver, judge, application.applied)
     edges = decider.decide(targeted, lifted=motion.lifted)
     if decider.refused and motion.registry is None:
-        raise ChangeRefused(
-            attributing.errors(
-                organization_id,
-                meant.code,
-                decider.refused,
-                new_bodies=new_bodies,
-                registries=judge.registries,
-            )
+        found = attributing.errors(
+            base.organization,
+            decider.refused,
+            new_bodies=new_bodies,
+            registries=judge.registries,
+            moves=application.moves,
         )
+        raise ChangeRefused(found)
     return Plan(
         ground=base,
         change=change,
@@ -141,8 +149,13 @@ def plan(organization_id: UUID, change: Change, *, now: datetime, motion: Motion
         motion=motion,
         edges=tuple(edges),
         blobs=decider.blobs,
+        frozen={one.facts.uid: HoldSource.EXCLUDE for one in edges if _left_out(one)},
         cautions=(*cautioning.no_effect(application.applied), *decider.cautions),
     )
+
+
+def _left_out(edge: EdgePlan) -> bool:
+    return edge.why == "excluded" and not edge.facts.held
 
 
 def _states(organization: Organization, meant: Targets) -> dict[Address, LayerState]:

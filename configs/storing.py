@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection
 
 from configs import editing, freezing, storing_versions
 from configs.changes import Actor, Address
-from configs.models import ChangeSet, HoldSource, Layer, Operation, Revision, State
+from configs.models import ChangeSet, Layer, Operation, Quarantine, Revision, State
 from configs.planning import Plan
 from configs.resolving import members
 from configs.sealing import Sealed
@@ -34,7 +35,7 @@ RETURNING change_sets
 
 def advance(organization_id: UUID, *, moved: bool = True, numbered: bool = True) -> int:
     """Count a movement of the fleet and, if numbered, a change set; gives its number. Needs the lock."""
-    parameters = {"organization": organization_id, "moved": int(moved), "sets": int(numbered)}
+    parameters: dict[str, Any] = {"organization": organization_id, "moved": int(moved), "sets": int(numbered)}
     with connection.cursor() as cursor:
         cursor.execute(_ADVANCE, parameters)
         number: int = cursor.fetchone()[0]
@@ -62,6 +63,7 @@ class Writing:
         self._operations(change_set)
         self._edges()
         storing_versions.store(self.plan, self.sealed, change_set_id=change_set.pk, now=self.now)
+        self._lifts()
         self._holds()
         if self.sealed:
             notices.notify(kind="published", organization_id=self.organization_id, subject_id=change_set.pk)
@@ -83,9 +85,12 @@ class Writing:
             base=self.plan.base(),
             created_at=self.now,
         )
-        row.state, row.published_at = State.PUBLISHED, self.now
+        row.state, row.published_at, row.published_by = State.PUBLISHED, self.now, self.actor.name
         row.preview_digest = self.plan.preview.preview_digest
         row.save(force_insert=draft is None)
+        if change.reverts is not None:
+            undone = ChangeSet.objects.filter(pk=change.reverts)
+            undone.update(state=State.REVERTED, closed_at=self.now)
         return row
 
     def _layers(self, change_set: ChangeSet) -> dict[Address, int]:
@@ -146,7 +151,7 @@ class Writing:
                 op=one.operation.op,
                 path=one.operation.path,
                 value=editing.text(one.operation.value),
-                old=editing.text(one.old),
+                old=editing.text(self.plan.old_value(one)),
             )
             for position, one in enumerate(self.plan.application.applied)
         )
@@ -172,17 +177,22 @@ class Writing:
                     edge=edge, by=self.actor.name, reason=self.plan.change.reason, now=self.now
                 )
 
+    def _lifts(self) -> None:
+        """A retry lifts what it repeats, once; a report of the old quarantine may still be on its way."""
+        for one in self.sealed:
+            if one.kind == "retry":
+                open_ones = Quarantine.objects.filter(edge_id=one.edge.facts.uid, lifted_at=None)
+                open_ones.filter(version=one.content_of).update(lifted_at=self.now)
+
     def _holds(self) -> None:
-        """What is left out of a change is frozen, with the change's reason."""
-        motion = self.plan.motion
-        if motion.released:
-            freezing.release(motion.released, actor=self.actor, now=self.now)
-        left_out = [edge for edge in self.plan.edges if edge.why == "excluded" and not edge.facts.held]
-        if left_out:
+        """Who is released, and who is frozen with the change's reason."""
+        if self.plan.motion.released:
+            freezing.release(self.plan.motion.released, actor=self.actor, now=self.now)
+        for source in set(self.plan.frozen.values()):
             freezing.hold(
-                [edge.facts.uid for edge in left_out],
+                [uid for uid, one in self.plan.frozen.items() if one == source],
                 organization_id=self.organization_id,
-                source=HoldSource.EXCLUDE,
+                source=source,
                 reason=self.plan.change.reason,
                 actor=self.actor,
                 now=self.now,

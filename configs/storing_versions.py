@@ -5,6 +5,7 @@ COPY is refused under row level security; pipelined `executemany` and `unnest` a
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -62,7 +63,7 @@ def _pins(plan: Plan) -> None:
     moved = [edge for edge in plan.edges if edge.pins != edge.facts.pins]
     if not moved:
         return
-    columns = [
+    columns: list[list[Any]] = [
         [edge.facts.uid for edge in moved],
         [edge.pins.organization for edge in moved],
         [edge.pins.site for edge in moved],
@@ -89,7 +90,7 @@ def _blobs(plan: Plan) -> None:
 def _versions(plan: Plan, sealed: Sequence[Sealed], change_set_id: UUID, now: datetime) -> None:
     organization_id, epoch = plan.ground.organization.pk, plan.ground.epoch
     maps: dict[str, Jsonb] = {}  # edges with equal content share one adapted map
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (
             organization_id,
             one.edge.facts.uid,

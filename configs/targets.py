@@ -6,9 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import QuerySet
 
 from configs.changes import Address, Change, Operation
 from configs.models import Scope
@@ -65,7 +63,7 @@ def select(organization_id: UUID, selector: Mapping[str, Any], *, now: datetime)
     if sites := selector.get("sites"):
         rows = rows.filter(site__code__in=list(sites))
     if tags := selector.get("tags"):
-        rows = rows.filter(tags__overlap=Cast(list(tags), ArrayField(TextField())))
+        rows = rows.filter(tags__overlap=list(tags))
     if edges := selector.get("edges"):
         rows = rows.filter(edge_id__in=list(edges))
     if status := selector.get("status"):

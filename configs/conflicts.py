@@ -1,0 +1,53 @@
+"""Paths that others touched since somebody looked."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from configs.changes import LAYER_OPS, Operation
+from configs.fleet import LayerState
+from edge_protocol.pointers import touches
+
+# Every published step on these layers that a revision after the given one brought.
+_SINCE = """
+SELECT o.scope, o.target, o.path, c.id, c.number, c.author
+  FROM unnest(%s::uuid[], %s::bigint[]) AS b (layer, number)
+  JOIN configs_revision r ON r.layer_id = b.layer AND r.number > b.number
+  JOIN configs_operation o ON o.change_set_id = r.change_set_id AND o.layer_id = r.layer_id
+  JOIN configs_changeset c ON c.id = o.change_set_id
+ WHERE r.organization_id = %s
+ ORDER BY c.number, o.position
+"""
+
+
+def since(
+    organization_id: UUID,
+    operations: Iterable[Operation],
+    *,
+    base: Mapping[str, int],
+    states: Iterable[LayerState],
+) -> list[dict[str, Any]]:
+    """What other change sets did since `base` at, above or below the paths of `operations`. One query.
+
+    Shape: `base` maps `scope/target` to revision numbers; gives rows of scope, target, path, change_set,
+    number, author.
+    """
+    moved = [
+        (state.layer_id, base.get(str(state.address), 0))
+        for state in states
+        if state.layer_id is not None and state.number > base.get(str(state.address), 0)
+    ]
+    if not moved:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_SINCE, [*map(list, zip(*moved, strict=True)), organization_id])
+        rows = cursor.fetchall()
+    ours = [(one.scope, one.target, one.path) for one in operations if one.op in LAYER_OPS]
+    names = ("scope", "target", "path", "change_set", "number", "author")
+    return [
+        dict(zip(names, (*row[:3], str(row[3]), *row[4:]), strict=True))
+        for row in rows
+        if any((scope, target) == row[:2] and touches(path, row[2]) for scope, target, path in ours)
+    ]
