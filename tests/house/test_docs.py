@@ -1,0 +1,20 @@
+"""The documents say what the code says."""
+
+from pathlib import Path
+
+from ems import env, reference
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    assert (ROOT / "docs" / "reference.md").read_text() == reference.text()
+
+
+def test_the_example_environment_names_every_setting() -> None:
+    assert (ROOT / ".env.example").read_text() == env.example()
+
+
+def test_every_call_says_what_it_is() -> None:
+    silent = [(path, method) for path, method, summary in reference.calls() if not summary]
+    assert silent == []
