@@ -159,9 +159,10 @@ def _check_string(text: str) -> None:
 def normalise(value: JsonValue) -> JsonValue:
     """The same value with every number in its canonical kind (1.0 -> 1, -0.0 -> 0).
 
-    Errors: CanonicalError for what has no JSON form.
+    Errors: CanonicalError, JsonError for what the wire cannot carry.
     """
-    return orjson.loads(canonical(value))
+    written = canonical(value)
+    return parse(written, max_bytes=len(written))
 
 
 def canonical(value: JsonValue) -> bytes:

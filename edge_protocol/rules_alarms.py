@@ -8,7 +8,7 @@ from edge_protocol.subject import Device, Finding, Subject, error, warning
 SUM_POINTS = frozenset(
     ("GridActivePower", "EssActivePower", "EssSoc", "ProductionActivePower", "ConsumptionActivePower")
 )
-CYCLE_POINTS = frozenset(("MeasuredCycleTime",))
+CYCLE_POINTS = frozenset(("MeasuredCycleTime", "Overruns"))
 CONTROLLER_POINTS = frozenset(("State",))
 
 
