@@ -31,6 +31,7 @@ from edge_agent.states import (
 from edge_agent.store import Store, StoreWriteError
 from edge_protocol.canonical import parse
 from edge_protocol.envelope import Envelope
+from edge_protocol.errors import SignatureError
 from edge_protocol.instants import parse_instant
 from edge_protocol.manifest import Manifest
 from edge_protocol.trust import TrustRoot
@@ -78,31 +79,37 @@ class Core:
 
     # --- moving
 
-    def advance(self, event: Event, also: Callable[[], None] | None = None) -> tuple[Action, ...]:
+    def advance(
+        self, event: Event, *, also: Callable[[], None] | None = None, decided: bool = False
+    ) -> tuple[Action, ...]:
         """One step of the machine, persisted before its actions are returned.
 
-        `also` writes in the same transaction. When nothing can be written, only moves towards safety and
-        the start itself are made, from memory; everything else stays as it was and comes again.
+        `also` writes in the same transaction; `decided` settles what was seen, there too. When nothing
+        can be written, only moves towards safety and the start itself are made, from memory; everything
+        else stays as it was and comes again.
         """
         new, actions = step(self.state, event, self.clock.moment())
         emits = [action for action in actions if isinstance(action, Emit)]
-        if new == self.state and not emits and also is None:
+        if new == self.state and not emits and also is None and not decided:
             return actions
+        floor = replace(self.floor, undecided=False) if decided else self.floor
         point = _point(self.state, new, event)
         reach(f"before:{point}")
-        if not self._save(new, emits, also):
+        if not self._save(new, floor, emits, also):
             if new.phase not in SAFETY and not isinstance(event, Booted):
                 return ()
             self._unsaved = True
-        self.state = new
+        self.state, self.floor = new, floor
         self._keep_second()
         reach(f"after:{point}")
         return actions
 
-    def _save(self, new: State, emits: list[Emit], also: Callable[[], None] | None) -> bool:
+    def _save(self, new: State, floor: Floor, emits: list[Emit], also: Callable[[], None] | None) -> bool:
         def write() -> None:
             if also is not None:
                 also()
+            if floor != self.floor:
+                self.store.save_floor(floor)
             self.store.save_state(new)
             for emit in emits:
                 self._append(emit.type, emit.version, emit.code, emit.detail, {"status": emit.status})
@@ -173,6 +180,12 @@ class Core:
             event["data"] = dict(data)
         self.store.append_event(event)
 
+    def drop_events(self, ids: list[str]) -> None:
+        """The cloud has them: they stay as history only."""
+        reach("before:outbox_drop")
+        self.write(lambda: self.store.mark_sent(ids))
+        reach("after:outbox_drop")
+
     # --- trust and floor
 
     def now(self) -> datetime:
@@ -183,8 +196,10 @@ class Core:
     def root(self, number: int | None = None) -> TrustRoot:
         """A stored root, the newest by default: signatures were checked when it was stored.
 
-        Errors: KeyError when it is not held.
+        Errors: SignatureError while there is none, KeyError when this one is not held.
         """
+        if not self.roots:
+            raise SignatureError("this edge holds no trust root any more: it asks for the pinned one")
         return read_root(self.roots[max(self.roots) if number is None else number])
 
     def add_root(self, root: TrustRoot, envelope: str) -> bool:
@@ -219,10 +234,11 @@ class Core:
         reach("after:seen")
         return True
 
-    def decide(self) -> Callable[[], None]:
-        """For `advance(also=...)`: what was seen is now decided about, in the same transaction."""
-        self.floor = replace(self.floor, undecided=False)
-        return lambda: self.store.save_floor(self.floor)
+    def settle_floor(self) -> None:
+        """What was seen is decided about."""
+        floor = replace(self.floor, undecided=False)
+        if self.write(lambda: self.store.save_floor(floor)):
+            self.floor = floor
 
     def freshen(self, manifest: Manifest, envelope: str) -> None:
         """A re-issued manifest of what was seen: newer dates for it, nothing else moves."""
@@ -267,6 +283,20 @@ class Core:
             self.set_hold(replace(self.hold, left=Deadline(at.os_boot, at.seconds + left_s, left_s)))
         return False
 
+    # --- requests
+
+    def finish_request(self, request_id: str, kind: str, outcome: Mapping[str, Any]) -> None:
+        """Remember that it was done and tell so, in one transaction."""
+        data = {"request_id": request_id, "kind": kind, "outcome": dict(outcome)}
+
+        def write() -> None:
+            self.store.note_request(request_id, stamp(self.clock.wall()))
+            self._append("request_done", None, str(outcome.get("error", "done")), kind, data)
+
+        reach("before:request_done")
+        self.write(write)
+        reach("after:request_done")
+
     # --- contents
 
     def document(self, version: Version) -> dict[str, Any]:
@@ -283,6 +313,16 @@ class Core:
     def stored(self, version: Version) -> StoredVersion:
         """Errors: KeyError."""
         return self.store.version(*version.ref)
+
+    def repair(self, version: Version, is_sound: Callable[[Version], bool]) -> bool:
+        """Put a damaged version back from the second copy, if that is the one and it is sound."""
+        copy = self._second.read_version()
+        if copy is None or copy[0].version.ref != version.ref:
+            return False
+        stored, bodies = copy
+        digests = {stored.version.sections[name]: data for name, data in bodies.items()}
+        self._documents.pop(version.ref, None)
+        return self.write(lambda: self.store.restore_version(stored, digests)) and is_sound(version)
 
     def confirm(self, version: Version) -> None:
         """The second copy of what is good now, then nothing but what is pointed to is kept."""

@@ -47,9 +47,8 @@ class ProcessDriver:
         self.health_file = settings.directory / "health.json"
         settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         command = [self._filled(part) for part in settings.start or ()]
-        self.process = (
-            Supervised(settings.directory, command, post, stale=self.health_file) if command else None
-        )
+        started = Supervised(settings.name, settings.directory, command, post, self.health_file)
+        self.process = started if command else None
         self._written: Stamp | None = None
         self._health_stamp: Stamp | None = None
         self._health: dict[str, Any] | None = None

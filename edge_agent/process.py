@@ -29,6 +29,7 @@ _LAUNCH = 'trap "" HUP; echo $$ > "$0.new" && mv "$0.new" "$0" && exec "$@"'
 class Exited:
     """The supervised process is gone. `status` is None when it was started by an earlier agent."""
 
+    name: str
     generation: int
     status: int | None
 
@@ -37,9 +38,10 @@ class Supervised:
     """One program, started at most once at a time. Used by the reducer's thread alone."""
 
     def __init__(
-        self, directory: Path, command: Sequence[str], post: Callable[[Exited], None], *, stale: Path
+        self, name: str, directory: Path, command: Sequence[str], post: Callable[[Exited], None], stale: Path
     ) -> None:
         """`stale` is the report of an earlier life: removed before a new one starts."""
+        self._name = name
         self._stale = stale
         self._command = list(command)
         self._post = post
@@ -100,7 +102,7 @@ class Supervised:
         thread.start()
 
     def _report(self, generation: int, wait: Callable[[], int | None]) -> None:
-        self._post(Exited(generation, wait()))
+        self._post(Exited(self._name, generation, wait()))
 
     def _wait_for_lock(self) -> None:
         with self._lock.open("rb") as file:

@@ -64,6 +64,7 @@ class AgentSettings:
     ca_file: str | None = None
     proxy: str | None = None
     limits_file: str | None = None
+    root_sha256: str | None = None
 
     @property
     def database(self) -> Path:
@@ -76,10 +77,6 @@ class AgentSettings:
     @property
     def socket(self) -> Path:
         return self.data / "agent.sock"
-
-    @property
-    def second(self) -> Path:
-        return self.data / "second"
 
 
 def load_settings(data: Path, environment: Mapping[str, str] | None = None) -> AgentSettings:
@@ -100,6 +97,7 @@ def load_settings(data: Path, environment: Mapping[str, str] | None = None) -> A
         ca_file=body.get("ca_file"),
         proxy=body.get("proxy"),
         limits_file=body.get("limits_file"),
+        root_sha256=body.get("root_sha256"),
     )
 
 

@@ -211,6 +211,11 @@ class Store:
             ),
         )
 
+    def restore_version(self, stored: StoredVersion, bodies: Mapping[str, bytes]) -> None:
+        """Like `put_version`, over blobs that were found damaged."""
+        self._db.executemany("delete from blobs where digest = ?", [(digest,) for digest in bodies])
+        self.put_version(stored, bodies)
+
     def freshen(self, version: Version, envelope: str, root_version: int) -> None:
         """A re-issued manifest of a version that is held: its dates are newer, nothing else."""
         self._db.execute(
