@@ -5,6 +5,7 @@ websocket  Channels' URLRouter -> sync_api.consumer
 lifespan   here; a server that sends none (daphne) starts the process with the first request
 """
 
+import asyncio
 import os
 
 from django.core.asgi import get_asgi_application
@@ -17,6 +18,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from doors.gate import Gate, Receive, Scope, Send  # noqa: E402
+from ems.starting import reason_to_refuse  # noqa: E402
 from sync_api.consumer import notify, nowhere  # noqa: E402
 from sync_api.fast_lane import FastLane  # noqa: E402
 from sync_api.process import process  # noqa: E402
@@ -46,6 +48,9 @@ async def lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            if reason := await asyncio.to_thread(reason_to_refuse):
+                await send({"type": "lifespan.startup.failed", "message": reason})
+                return
             await process.ensure_started()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
 from configs import founding, registry
+from edges.models import TrustRoot
 from ems import database, database_roles
 from ems.env import Environment
 
@@ -41,11 +43,19 @@ def found() -> None:
     signing_key = Path(settings.EMS_SIGNING_KEY_FILE)
     founding.found_trust(
         signing_key=signing_key,
-        root_key=signing_key.with_name("root-1.key"),
+        root_key=_root_key(signing_key),
         now=now,
         random_bytes=os.urandom,
     )
     registry.current(now=now)
+
+
+def _root_key(signing_key: Path) -> Path:
+    if settings.EMS_ROOT_KEY_FILE:
+        return Path(settings.EMS_ROOT_KEY_FILE)
+    if settings.PRODUCTION and not TrustRoot.objects.exists():
+        raise ImproperlyConfigured("Set EMS_ROOT_KEY_FILE: the first set-up signs root 1 with it.")
+    return signing_key.with_name("root-1.key")
 
 
 def set_up_database() -> None:
@@ -60,6 +70,8 @@ def set_up_database() -> None:
         app = environment.text("DATABASE_URL")
         if not owner:
             raise ImproperlyConfigured("Set DATABASE_OWNER_URL: set-up migrates as the owner of the tables.")
+        if urlsplit(app).username != database.APP:
+            raise ImproperlyConfigured(f"DATABASE_URL must log in as {database.APP}.")
     prepare_database(
         admin_url=admin,
         owner_url=owner,

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from ems import database, setting_up
+from ems.management.refusing import in_one_sentence
 
 
 class Command(BaseCommand):
@@ -14,7 +15,8 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *_: Any, **__: Any) -> None:
-        with database.supervised(settings.EMS_VAR) if settings.EMBEDDED_DATABASE else nullcontext():
+        embedded = database.supervised(settings.EMS_VAR) if settings.EMBEDDED_DATABASE else nullcontext()
+        with in_one_sentence(), embedded:
             setting_up.set_up_database()
             setting_up.found()
             self.stdout.write("Database ready.")
