@@ -5,7 +5,9 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 from console.admin import pages  # noqa: F401 - registers every page with the desk
 from console.admin.site import desk
 from console.api import (
+    acts,
     change_sets,
+    documents,
     edges,
     fleet,
     keys,
@@ -42,6 +44,17 @@ EDGE = [
     path("keys", keys.Keys.as_view(), name="keys"),
     path("keys/<str:key_id>", keys.OneKey.as_view(), name="key"),
     path("status", status.Status.as_view(), name="status"),
+    path("effective", documents.Effective.as_view(), name="effective"),
+    path("versions", documents.Versions.as_view(), name="versions"),
+    path("versions/<version:one>...<version:other>", documents.Difference.as_view(), name="difference"),
+    path("versions/<version:number>", documents.OneVersion.as_view(), name="version"),
+    path("history", documents.History.as_view(), name="history"),
+    path("running", documents.Running.as_view(), name="running"),
+    path("rollback", acts.Rollback.as_view(), name="rollback"),
+    path("retry", acts.Retry.as_view(), name="retry"),
+    path("apply", acts.Apply.as_view(), name="apply"),
+    path("hold", acts.Hold.as_view(), name="hold"),
+    path("release", acts.Release.as_view(), name="release"),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/organizations", organizations.Organizations.as_view(), name="organizations"),

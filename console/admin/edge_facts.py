@@ -65,12 +65,11 @@ def facts(edge: Edge) -> list[dict[str, str]]:
     """The three facts, apart."""
     status = getattr(edge, "status", None)
     head = getattr(edge, "head", None)
-    seen = getattr(status, "highest_seen", None)
-    seen_version = seen.get("version") if isinstance(seen, dict) else seen
+    seen = status and status.highest_seen
     return [
         {"name": "It runs", "value": f"version {status.running_version}" if status and status.running_version
          else "nothing yet"},
-        {"name": "It has seen", "value": f"version {seen_version}" if seen_version else "nothing yet"},
+        {"name": "It has seen", "value": f"version {seen}" if seen else "nothing yet"},
         {"name": "It last tried", "value": attempt(edge)},
         {"name": "It should run", "value": f"version {head.version}" if head else "nothing yet"},
     ]  # fmt: skip

@@ -9,7 +9,8 @@ from rest_framework.response import Response
 from configs import holding, retrying, rolling_back, signing
 from console.api import answers, reach, shapes
 from console.api.calls import Call
-from console.api.documented import documented
+from console.api.documented import DRY_RUN, documented
+from console.api.status import hold_item
 from edges import asking
 from edges.models import Edge
 
@@ -18,39 +19,43 @@ class Rollback(Call):
     @documented(
         "Publish an earlier version's content and hold the edge",
         body=shapes.RollingBack,
-        answers={201: answers.ChangeAnswer},
+        query=DRY_RUN,
+        answers={200: answers.ChangeAnswer, 201: answers.ChangeAnswer},
     )
     def post(self, request: Request, edge_id: str) -> HttpResponseBase:
-        self.query(request)
+        query = self.query(request, *DRY_RUN)
         edge = reach.edge(self.principal, edge_id, "rollback")
         body = self.body(shapes.RollingBack)
-        return self.once(lambda: self._roll_back(edge, body))
-
-    def _roll_back(self, edge: Edge, body: dict[str, Any]) -> Response:
-        answer = rolling_back.rollback(
-            edge=edge,
-            to_version=body.get("to_version"),
-            reason=body["reason"],
-            actor=self.actor(),
-            now=self.now,
-            signer=signing.signer(),
+        return self.publishing(
+            query,
+            lambda: rolling_back.rollback(
+                edge=edge,
+                to_version=body.get("to_version"),
+                reason=body["reason"],
+                actor=self.actor(),
+                now=self.now,
+                signer=signing.signer(),
+            ),
         )
-        return Response(answer.to_dict(), status=201)
 
 
 class Retry(Call):
-    @documented("Offer refused content again", body=shapes.Reasoned, answers={201: answers.ChangeAnswer})
+    @documented(
+        "Offer refused content again",
+        body=shapes.Reasoned,
+        query=DRY_RUN,
+        answers={200: answers.ChangeAnswer, 201: answers.ChangeAnswer},
+    )
     def post(self, request: Request, edge_id: str) -> HttpResponseBase:
-        self.query(request)
+        query = self.query(request, *DRY_RUN)
         edge = reach.edge(self.principal, edge_id, "rollback")
         body = self.body(shapes.Reasoned)
-        return self.once(lambda: self._retry(edge, body["reason"]))
-
-    def _retry(self, edge: Edge, reason: str) -> Response:
-        answer = retrying.retry(
-            edge=edge, reason=reason, actor=self.actor(), now=self.now, signer=signing.signer()
+        return self.publishing(
+            query,
+            lambda: retrying.retry(
+                edge=edge, reason=body["reason"], actor=self.actor(), now=self.now, signer=signing.signer()
+            ),
         )
-        return Response(answer.to_dict(), status=201)
 
 
 class Apply(Call):
@@ -66,15 +71,8 @@ class Apply(Call):
     def _apply(self, edge: Edge, reason: str) -> Response:
         payload = {"by": self.principal.username, "reason": reason}
         asked = asking.ask(edge=edge, kind="apply", payload=payload, now=self.now)
-        return Response(
-            {
-                "id": asked.pk,
-                "kind": asked.kind,
-                "created_at": asked.created_at,
-                "expires_at": asked.expires_at,
-            },
-            status=202,
-        )
+        shown = ("kind", "created_at", "expires_at")
+        return Response({"id": asked.pk, **{name: getattr(asked, name) for name in shown}}, status=202)
 
 
 class Hold(Call):
@@ -93,29 +91,29 @@ class Hold(Call):
         held = holding.hold(
             edge=edge, until=body.get("until"), reason=body["reason"], actor=self.actor(), now=self.now
         )
-        return Response(held, status=201)
+        return Response(hold_item(held), status=201)
 
 
 class Release(Call):
     @documented(
         "Release a held edge",
         body=shapes.Releasing,
-        answers={200: answers.ChangeAnswer},
-        query={"dry_run": "true answers the accumulated difference and changes nothing."},
+        query=DRY_RUN,
+        answers={200: answers.ChangeAnswer, 201: answers.ChangeAnswer},
     )
     def post(self, request: Request, edge_id: str) -> HttpResponseBase:
-        self.query(request)
+        query = self.query(request, *DRY_RUN)
         edge = reach.edge(self.principal, edge_id, "rollback")
         body = self.body(shapes.Releasing)
-        return self.once(lambda: self._release(edge, body))
-
-    def _release(self, edge: Edge, body: dict[str, Any]) -> Response:
-        answer = holding.release(
-            edge=edge,
-            reason=body["reason"],
-            preview_digest=body.get("preview_digest"),
-            actor=self.actor(),
-            now=self.now,
-            signer=signing.signer(),
+        return self.publishing(
+            query,
+            lambda: holding.release(
+                edge=edge,
+                reason=body["reason"],
+                preview_digest=body.get("preview_digest"),
+                actor=self.actor(),
+                now=self.now,
+                signer=signing.signer(),
+            ),
+            preview=lambda: holding.preview_release(edge=edge, now=self.now),
         )
-        return Response(answer.to_dict())

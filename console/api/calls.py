@@ -2,21 +2,29 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
+from django.db import transaction
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from configs.changes import Actor
+from configs.models import State
 from doors import idempotency
 from doors.problems import Refused
 from doors.views import OperatorView
 from edges.credentials import OperatorPrincipal
 
 MOST_TEXT = 1024
+
+
+class Answering(Protocol):
+    """What use cases give back: an outcome, a draft or a preview."""
+
+    def to_dict(self) -> dict[str, Any]: ...
 
 
 class Call(OperatorView):
@@ -54,6 +62,27 @@ class Call(OperatorView):
         answer = super().finalize_response(request, response, *args, **kwargs)
         answer["Cache-Control"] = "no-store"
         return answer
+
+    def publishing(
+        self,
+        query: Mapping[str, str],
+        act: Callable[[], Answering],
+        *,
+        preview: Callable[[], Answering] | None = None,
+        status: int = 201,
+    ) -> HttpResponseBase:
+        """The answer of an act that publishes; with `?dry_run=true` what it would be, and nothing is changed.
+
+        An act without a preview of its own is rehearsed: done in a savepoint that is then undone.
+        """
+        if not flag(query, "dry_run"):
+            return self.once(lambda: Response(act().to_dict(), status=status))
+        if preview is not None:
+            return Response(preview().to_dict())
+        with transaction.atomic():
+            told = act().to_dict()
+            transaction.set_rollback(True)
+        return Response(told | {"id": None, "state": State.DRAFT})
 
     def query(self, request: Request, *known: str) -> dict[str, str]:
         """The query string's members, all of them known: a misspelt `dry_run` must not publish."""

@@ -16,7 +16,7 @@ from configs.models import ChangeSet, State
 from configs.models import Operation as OperationRow
 from console.api import answers, reach, shapes
 from console.api.calls import Call, etag_of, flag
-from console.api.documented import PAGED, documented
+from console.api.documented import DRY_RUN, PAGED, documented
 from doors import conditional, pagination
 from doors.problems import Refused
 from edges.models import Organization
@@ -89,7 +89,7 @@ class ChangeSets(Call):
 
     @documented(
         "Publish, draft or preview a change set",
-        query={"dry_run": "true answers what would happen and changes nothing."},
+        query=DRY_RUN,
         body=shapes.NewChangeSet,
         answers={200: answers.ChangeAnswer, 201: answers.ChangeAnswer},
     )
@@ -171,47 +171,54 @@ def _body_of(found: ChangeSet) -> dict[str, Any]:
 
 
 class Publish(Call):
-    @documented("Publish a draft", body=shapes.Publishing, answers={201: answers.ChangeAnswer})
+    @documented(
+        "Publish a draft",
+        body=shapes.Publishing,
+        query=DRY_RUN,
+        answers={200: answers.ChangeAnswer, 201: answers.ChangeAnswer},
+    )
     def post(self, request: Request, change_set: UUID) -> HttpResponseBase:
-        self.query(request)
+        query = self.query(request, *DRY_RUN)
         found = reach.change_set(self.principal, change_set, "publish")
         body = self.body(shapes.Publishing)
-        return self.once(lambda: self._publish(found, body))
-
-    def _publish(self, found: ChangeSet, body: dict[str, Any]) -> Response:
-        answer = changesets.publish_draft(
-            organization_id=found.organization_id,
-            change_set_id=found.pk,
-            reason=body.get("reason"),
-            preview_digest=body.get("preview_digest"),
-            actor=self.actor(),
-            now=self.now,
-            signer=signing.signer(),
+        which: dict[str, Any] = {"organization_id": found.organization_id, "change_set_id": found.pk}
+        return self.publishing(
+            query,
+            lambda: changesets.publish_draft(
+                **which,
+                reason=body.get("reason"),
+                preview_digest=body.get("preview_digest"),
+                actor=self.actor(),
+                now=self.now,
+                signer=signing.signer(),
+            ),
+            preview=lambda: changesets.preview_draft(**which, now=self.now),
         )
-        return Response(answer.to_dict(), status=201)
 
 
 class Revert(Call):
     @documented(
-        "Publish the inverse of a change set", body=shapes.Reverting, answers={201: answers.ChangeAnswer}
+        "Publish the inverse of a change set",
+        body=shapes.Reverting,
+        query=DRY_RUN,
+        answers={200: answers.ChangeAnswer, 201: answers.ChangeAnswer},
     )
     def post(self, request: Request, change_set: UUID) -> HttpResponseBase:
-        self.query(request)
+        query = self.query(request, *DRY_RUN)
         found = reach.change_set(self.principal, change_set, "publish")
         body = self.body(shapes.Reverting)
-        return self.once(lambda: self._revert(found, body))
-
-    def _revert(self, found: ChangeSet, body: dict[str, Any]) -> Response:
-        answer = changesets.revert(
-            organization_id=found.organization_id,
-            change_set_id=found.pk,
-            reason=body["reason"],
-            preview_digest=body.get("preview_digest"),
-            actor=self.actor(),
-            now=self.now,
-            signer=signing.signer(),
+        return self.publishing(
+            query,
+            lambda: changesets.revert(
+                organization_id=found.organization_id,
+                change_set_id=found.pk,
+                reason=body["reason"],
+                preview_digest=body.get("preview_digest"),
+                actor=self.actor(),
+                now=self.now,
+                signer=signing.signer(),
+            ),
         )
-        return Response(answer.to_dict(), status=201)
 
 
 class Cancel(Call):

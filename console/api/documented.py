@@ -50,3 +50,4 @@ def documented(
 
 
 PAGED = {"cursor": "`next` of the page before.", "limit": "Items a page, 1 to 500."}
+DRY_RUN = {"dry_run": "true answers what would happen and changes nothing."}
