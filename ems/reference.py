@@ -16,8 +16,8 @@ from ems.env import REPOSITORY, SETTINGS
 
 HEAD = """# Reference
 
-Made from the code by `manage.py reference > docs/reference.md`; a test fails when it is out of date. Bodies and answers
-are in the OpenAPI document (`/api/openapi.json`, readable at `/api/docs`).
+Made from the code by `manage.py reference > docs/reference.md`; a test fails when it is out of date.
+Bodies and answers are in the OpenAPI document (`/api/openapi.json`, readable at `/api/docs`).
 """
 OTHER_CALLS = (
     ("WebSocket /ws/edges/{edge_id}/notify", "Notices to one edge; its heartbeats"),

@@ -10,7 +10,8 @@ import pkgutil, sys, importlib, {package}
 for module in pkgutil.walk_packages({package}.__path__, '{package}.'):
     if not module.name.endswith('__main__'):
         importlib.import_module(module.name)
-print(sorted(name for name in sys.modules if name.split('.')[0] in {{'django', 'rest_framework', 'channels'}}))
+cloud = {{'django', 'rest_framework', 'channels'}}
+print(sorted(name for name in sys.modules if name.split('.')[0] in cloud))
 """
 
 
