@@ -45,6 +45,7 @@ class _Group:
     digest: str = ""
     changed: tuple[str, ...] = ()
     hidden: Sequence[Problem] = ()
+    vain: Sequence[Problem] = ()  # removals of nothing
     cautions: Sequence[Problem] = ()
     refused: Sequence[Problem] = ()  # problems that the published content does not have
 
@@ -88,6 +89,7 @@ class Decider:
         problems = orphans.instead_of(orphaned, problems)
         group = _Group(pins, facts.published, facts.sections, resolved, problems)
         group.hidden = cautioning.hidden(self.resolver, pins, self.applied)
+        group.vain = cautioning.removals(self.resolver, pins, self.applied)
         if not problems:
             group.sections = {name: found for name, found in resolved.sections.items() if found is not None}
             group.digest = version_digest(group.sections)
@@ -107,7 +109,6 @@ class Decider:
             group.cautions = [
                 *judgement.cautions,
                 *cautioning.numbers(self.judge, group.before, group.sections, group.changed),
-                *cautioning.removals(self.resolver, group.pins, self.applied),
             ]
 
     def _compare_with_published(self, groups: Sequence[_Group]) -> None:
@@ -153,7 +154,7 @@ class Decider:
         return None
 
     def _tell(self, facts: EdgeFacts, group: _Group) -> None:
-        told = [*group.hidden, *(group.cautions if not group.problems else group.problems)]
+        told = [*group.hidden, *group.vain, *(group.cautions if not group.problems else group.problems)]
         self.cautions += [Caution(one.rule, facts.edge_id, one.path, one.detail) for one in told]
 
     def _collect_blobs(self, plans: Iterable[EdgePlan], groups: Mapping[tuple[object, ...], _Group]) -> None:

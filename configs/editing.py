@@ -58,7 +58,8 @@ def apply(current: Mapping[Address, JsonObject], operations: Iterable[Operation]
             try:
                 bodies[address] = step(body, operation)
             except DocumentError as error:
-                errors.append(_error(address, error.path or operation.path, error.code, error.detail))
+                rule = getattr(error, "rule", error.code)
+                errors.append(_error(address, error.path or operation.path, rule, error.detail))
                 continue
             applied.append(Applied(operation, _old(body, operation), bodies[address] != body))
     for address, body in bodies.items():

@@ -1,6 +1,5 @@
 """A signer of the test's own, and the acts that most tests begin with."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 
 from configs import adopting, publishing
 from configs.changes import Actor, Change, Operation
+from configs.models import Version
 from configs.outcomes import Outcome, Preview
 from configs.signing import Signer
 from edge_protocol import envelope
@@ -73,9 +73,10 @@ class World:
     south_edge: Edge
     first: Outcome
 
-    @property
-    def edges(self) -> Sequence[Edge]:
-        return (self.north_edge, self.south_edge)
+    def north_edge_version(self, number: int) -> Version:
+        """Needs a scope."""
+        found: Version = Version.objects.get(edge=self.north_edge, number=number)
+        return found
 
 
 def make_world(document: dict[str, Any] | None = None) -> World:
