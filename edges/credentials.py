@@ -25,7 +25,7 @@ __all__ = ["EdgePrincipal", "OperatorPrincipal", "Suspended", "Unauthenticated"]
 
 POLL_SQL = "select * from edge_poll(%s)"
 # Compared on a miss, so that an unknown key id takes as long as a wrong secret.
-_NOBODY = {"mac": bytes(32), "pepper": None}
+_NOBODY: Mapping[str, Any] = {"mac": bytes(32), "pepper": None}
 
 logger = logging.getLogger(__name__)
 

@@ -180,7 +180,8 @@ def file_events(*, principal: EdgePrincipal, events: Sequence[JsonValue], now: d
             offered = raw.get("id") if isinstance(raw, dict) else None
             rejected.append({"id": offered, "code": error.code})
     stored = _store(principal, good, now) if good else set()
-    accepted, duplicate = [], []
+    accepted: list[str] = []
+    duplicate: list[str] = []
     for event in good:
         new = UUID(event.id) in stored
         (accepted if new else duplicate).append(event.id)

@@ -17,7 +17,7 @@ from ems import database, database_roles
 from ems.env import Environment
 
 
-def prepare_database(*, admin_url: str, owner_url: str, app_url: str, migrate: Callable[[], None]) -> None:
+def prepare_database(*, admin_url: str, owner_url: str, app_url: str, migrate: Callable[[], object]) -> None:
     """Roles, privileges and migrations. `admin_url`: who may create roles, in the application's database.
 
     Errors: psycopg's own when the server is unreachable or the administrator may not create roles.

@@ -119,7 +119,7 @@ def test_uvicorn_itself_refuses_too(var: Path, role: str) -> None:
 
 
 def test_a_hosted_database_is_prepared_by_an_owner_who_may_create_roles() -> None:
-    """No superuser anywhere: the owner makes the roles, hands over the doors, and is nobody's member after."""
+    """No superuser anywhere: the owner makes the roles, hands over the doors, and is no member afterwards."""
     folder = Path(mkdtemp(prefix="ems-hosted-"))
     with database.supervised(folder / "server") as place:
         with psycopg.connect(place.url(database.SUPERUSER, "postgres"), autocommit=True) as admin:
