@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Any
 
+from configs import heartbeats, signing
+from edge_protocol.messages import EventsRequest, Heartbeat
+from edges import health
 from edges.credentials import EdgePrincipal
 
 
 def heartbeat(*, principal: EdgePrincipal, body: Any, transport: str, now: datetime) -> dict[str, Any]:
     """The answer to one heartbeat. Raises: DocumentError for a body of the wrong shape."""
-    from configs import heartbeats, signing
-    from edge_protocol.messages import Heartbeat
-
     answer = heartbeats.receive(
         principal=principal,
         heartbeat=Heartbeat.from_dict(body),
@@ -23,8 +23,5 @@ def heartbeat(*, principal: EdgePrincipal, body: Any, transport: str, now: datet
 
 def events(*, principal: EdgePrincipal, body: Any, now: datetime) -> dict[str, Any]:
     """Which events were stored, which had been before, which cannot be. Raises: DocumentError."""
-    from edge_protocol.messages import EventsRequest
-    from edges import health
-
     asked = EventsRequest.from_dict(body)
     return health.file_events(principal=principal, events=asked.events, now=now).to_dict()

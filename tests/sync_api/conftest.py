@@ -1,11 +1,13 @@
 """An edge that can ask: its key's text, and a head as publishing would have written it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from configs import signing
 from doors import limits
 from edges import tenancy
 from edges.models import Edge, EdgeHead, EdgeKey
@@ -67,6 +69,19 @@ def make_head(edge: Edge, version: int = 3, digest: str = "ab" * 32, **values: A
 def _fresh_leases() -> None:
     """Every test's database has buckets of its own."""
     limits.leases.clear()
+
+
+@pytest.fixture(scope="session")
+def signing_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key that heartbeats may have to re-issue a manifest with."""
+    path = tmp_path_factory.mktemp("keys") / "config-signing.key"
+    signing.ensure_key(path, random_bytes=lambda count: bytes(range(count)))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _signing_key(settings: Any, signing_key: Path) -> None:
+    settings.EMS_SIGNING_KEY_FILE = str(signing_key)
 
 
 @pytest.fixture
