@@ -57,21 +57,26 @@ def address(process: "subprocess.Popen[str]") -> str:
     raise AssertionError("".join(said))
 
 
-def test_set_up_may_be_repeated(var: Path) -> None:
-    for _ in range(2):
-        done = run(var, "setup")
-        assert done.returncode == 0, done.stdout
-    for secret in (*var.glob("keys/*"), var / "secrets.json"):
+@pytest.fixture(scope="module")
+def ready(var: Path) -> Path:
+    done = run(var, "setup")
+    assert done.returncode == 0, done.stdout
+    return var
+
+
+def test_set_up_may_be_repeated(ready: Path) -> None:
+    done = run(ready, "setup")
+    assert done.returncode == 0, done.stdout
+    for secret in (*ready.glob("keys/*"), ready / "secrets.json"):
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600, secret
-    with database.supervised(var) as place, psycopg.connect(place.url(database.APP)) as app:
+    with database.supervised(ready) as place, psycopg.connect(place.url(database.APP)) as app:
         assert app.execute("select root_version from edges_trustroot").fetchall() == [(1,)]
         assert app.execute("select count(*) from edges_organization").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
-def test_the_server_answers_and_ends_in_order(var: Path, end: signal.Signals) -> None:
-    run(var, "setup")
-    process = start(var, "serve", "--port", "0")
+def test_the_server_answers_and_ends_in_order(ready: Path, end: signal.Signals) -> None:
+    process = start(ready, "serve", "--port", "0")
     base = address(process)
     assert requests.get(f"{base}/health/ready", timeout=10).json()["status"] == "ok"
     assert requests.get(f"{base}/static/admin/css/base.css", timeout=10).ok
@@ -79,7 +84,7 @@ def test_the_server_answers_and_ends_in_order(var: Path, end: signal.Signals) ->
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
     with pytest.raises(psycopg.OperationalError):
-        psycopg.connect(database.cluster(var).url(database.APP))
+        psycopg.connect(database.cluster(ready).url(database.APP))
 
 
 def test_a_server_without_a_set_up_says_what_to_do() -> None:
@@ -92,23 +97,21 @@ def test_a_server_without_a_set_up_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("role", [database.SUPERUSER, database.OWNER])
-def test_the_server_refuses_to_serve_as_a_role_above_the_policies(var: Path, role: str) -> None:
-    run(var, "setup")
-    with database.supervised(var) as place:
-        done = run(var, "serve", "--port", "0", DATABASE_URL=place.url(role))
+def test_the_server_refuses_to_serve_as_a_role_above_the_policies(ready: Path, role: str) -> None:
+    with database.supervised(ready) as place:
+        done = run(ready, "serve", "--port", "0", DATABASE_URL=place.url(role))
     assert done.returncode == 1
     assert "the server only runs as ems_app" in done.stdout
     assert "Traceback" not in done.stdout
 
 
 @pytest.mark.parametrize("role", [database.SUPERUSER, database.OWNER])
-def test_uvicorn_itself_refuses_too(var: Path, role: str) -> None:
-    run(var, "setup")
-    with database.supervised(var) as place:
+def test_uvicorn_itself_refuses_too(ready: Path, role: str) -> None:
+    with database.supervised(ready) as place:
         done = subprocess.run(
             [sys.executable, "-m", "uvicorn", "ems.asgi:application", "--port", "0"],
             cwd=env.REPOSITORY,
-            env=os.environ | {"EMS_VAR": str(var), "DATABASE_URL": place.url(role)},
+            env=os.environ | {"EMS_VAR": str(ready), "DATABASE_URL": place.url(role)},
             capture_output=True,
             text=True,
             timeout=60,
