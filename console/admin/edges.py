@@ -19,7 +19,7 @@ from console.admin.links import layer_link
 from console.admin.scoping import HistoricAdmin
 from console.admin.site import desk, person
 from edges import organizing, words
-from edges.errors import TakenError, ValueRefusedError
+from edges.errors import ValueRefusedError
 from edges.models import Edge, Stage
 
 LIVE_STAGES = [choice for choice in Stage.choices if choice[0] != Stage.RETIRED]
@@ -107,18 +107,6 @@ class EdgeAdmin(HistoricAdmin):
             **values,
         )
         obj.__dict__.update(made.__dict__)
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: Any = None,
-    ) -> HttpResponseBase:
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except (TakenError, ValueRefusedError) as refused:
-            return self.typed_again(request, str(refused), is_new=object_id is None)
 
 
 class CheckedTags:

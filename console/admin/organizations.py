@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from console.admin.links import layer_link
 from console.admin.scoping import HistoricAdmin
 from console.admin.site import desk, person
-from edges import organizing
+from edges import organizing, people
 from edges.models import Membership, Organization, Site
 from edges.roles import ROLES
 
@@ -60,12 +60,12 @@ class SiteAdmin(HistoricAdmin):
     def layer(self, site: Site) -> SafeString:
         return layer_link(site.organization.code, "site", site.code)
 
-    def save_model(self, request: HttpRequest, obj: Site, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Site, form: Any, change: bool) -> None:  # noqa: ARG002
         if change:
-            super().save_model(request, obj, form, change)
+            organizing.change_site(site=obj, name=obj.name, time_zone=obj.time_zone)
             return
         made = organizing.create_site(
-            organization=obj.organization,
+            organization_id=obj.organization_id,
             code=obj.code,
             name=obj.name,
             time_zone=obj.time_zone,
@@ -77,13 +77,6 @@ class SiteAdmin(HistoricAdmin):
 class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
     role = forms.ChoiceField(choices=[(role, role) for role in ROLES], widget=UnfoldAdminSelectWidget)
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        site, organization = cleaned.get("site"), cleaned.get("organization") or self.instance.organization
-        if site and site.organization_id != organization.pk:
-            self.add_error("site", "This site belongs to another organization.")
-        return cleaned
-
 
 class NewMembershipForm(MembershipForm):
     username = forms.CharField(
@@ -91,6 +84,13 @@ class NewMembershipForm(MembershipForm):
         widget=UnfoldAdminTextInputWidget,
         help_text="Exactly as the person signs in. Accounts are made by whoever runs this server.",
     )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        site, organization = cleaned.get("site"), cleaned.get("organization")
+        if site and organization and site.organization_id != organization.pk:
+            self.add_error("site", "This site belongs to another organization.")
+        return cleaned
 
     def clean_username(self) -> str:
         name: str = self.cleaned_data["username"]
@@ -102,7 +102,7 @@ class NewMembershipForm(MembershipForm):
 
 class MembershipAdmin(HistoricAdmin):
     acts = {"view": "read", "add": "manage_people", "change": "manage_people", "delete": "manage_people"}
-    editable = ("role", "site")
+    editable = ("role",)
     list_display = ["user", "organization", "role", "place"]
     list_select_related = ["user", "organization", "site"]
     list_filter = ["role"]
@@ -115,6 +115,15 @@ class MembershipAdmin(HistoricAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         return self.fields if obj else ["organization", "username", "role", "site"]
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:  # noqa: ARG002
+        made = people.grant(
+            user=obj.user, organization_id=obj.organization_id, role=form.cleaned_data["role"], site=obj.site
+        )
+        obj.__dict__.update(made.__dict__)
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:  # noqa: ARG002
+        people.withdraw(membership=obj)
 
     @display(description="Where")
     def place(self, membership: Membership) -> str:

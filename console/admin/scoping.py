@@ -16,6 +16,7 @@ from unfold.admin import ModelAdmin
 
 from console.admin.site import person
 from edges import roles
+from edges.errors import EdgesError
 from edges.models import Organization, Site
 from edges.roles import Act
 
@@ -119,6 +120,16 @@ class ScopedAdmin(ModelAdmin):
             return super().changeform_view(request, object_id, form_url, extra_context)
         except IntegrityError:
             return self.typed_again(request, "That is taken. Choose another.", is_new=object_id is None)
+        except EdgesError as refused:
+            return self.typed_again(request, str(refused), is_new=object_id is None)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponseBase:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except EdgesError as refused:
+            return self.typed_again(request, str(refused), is_new=False)
 
     def typed_again(self, request: HttpRequest, complaint: str, *, is_new: bool) -> HttpResponseBase:
         """Back to the form with the complaint; on a new row nothing that was typed is lost."""
