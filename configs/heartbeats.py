@@ -1,5 +1,6 @@
 """A heartbeat, filed and answered."""
 
+import logging
 from datetime import datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
@@ -9,6 +10,7 @@ from django.db import connection
 
 from configs import quarantining, sealing
 from configs.models import Version
+from configs.refusals import ClockRefused
 from configs.signing import Signer
 from edge_protocol.defaults import with_defaults
 from edge_protocol.envelope import Envelope
@@ -20,6 +22,8 @@ from edges.credentials import EdgePrincipal
 from edges.models import EdgeHead, TrustRoot
 
 REISSUE_AFTER = timedelta(days=1)
+
+logger = logging.getLogger(__name__)
 
 
 def receive(
@@ -75,7 +79,12 @@ def _reissue(head: EdgeHead, *, signer: Signer, now: datetime) -> None:
     """Fresh dates under the same version; whoever published meanwhile wins. Three queries, once a day."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        signer.check_clock(cursor.fetchone()[0])
+        database_now = cursor.fetchone()[0]
+    try:
+        signer.check_clock(database_now)
+    except ClockRefused as refused:
+        logger.error("manifest of %s not renewed: %s", head.pk, refused.detail)
+        return
     manifest = Manifest.from_payload(Envelope.from_header(head.envelope).payload)
     renewed = EdgeHead.objects.filter(pk=head.pk, version=head.version, issued_at=head.issued_at).update(
         envelope=sealing.reissued(manifest, signer=signer, now=now), issued_at=now

@@ -11,8 +11,8 @@ from configs.changes import Actor, Change, Operation
 from configs.models import Version
 from configs.outcomes import Outcome, Preview
 from configs.signing import Signer
-from edge_protocol import envelope
-from edges.models import Edge, Organization, Site
+from edge_protocol import envelope, trust
+from edges.models import Edge, Organization, Site, TrustRoot
 from tests import build
 
 SEED = bytes(range(32))
@@ -92,3 +92,29 @@ def make_world(document: dict[str, Any] | None = None) -> World:
 @pytest.fixture
 def world(db: None) -> World:
     return make_world()
+
+
+def founded() -> TrustRoot:
+    """Root 1, over the test signer's key."""
+    root_key = envelope.private_key_from_seed(bytes(reversed(SEED)))
+    config_key = envelope.private_key_from_seed(SEED)
+    names = {
+        name: envelope.keyid(envelope.public_text(key))
+        for name, key in (("root", root_key), ("config", config_key))
+    }
+    root = trust.TrustRoot(
+        root_version=1,
+        epoch=1,
+        issued_at="2026-01-01T00:00:00Z",
+        expires_at="2036-01-01T00:00:00Z",
+        keys={
+            names["root"]: envelope.public_text(root_key),
+            names["config"]: envelope.public_text(config_key),
+        },
+        config=trust.Role((names["config"],), 1),
+        root=trust.Role((names["root"],), 1),
+    )
+    sealed = envelope.seal(trust.ROOT_TYPE, root.payload(), [envelope.signer(root_key)])
+    return TrustRoot.objects.create(
+        root_version=1, envelope=sealed.to_json(), sha256=root.sha256, created_at=build.NOW
+    )
