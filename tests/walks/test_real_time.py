@@ -30,4 +30,4 @@ def test_a_notice_brings_the_changed_section_alone_and_the_edge_acknowledges_it(
     health = status["health"]
     assert all(component["ok"] for component in health.values()), health
     steps = [event["code"] for event in reported(world, EDGE) if event["version"] == first + 1]
-    assert steps[-1] == "committed"
+    assert steps == ["applying", "applied", "confirmed"]
