@@ -36,6 +36,18 @@ FACTS: Final = {
     "uptime_seconds": "uptime_seconds",
     "clock": "clock",
 }
+# Columns that nearly every heartbeat moves; of the facts only those that changed are written.
+ALWAYS: Final = (
+    "boot_id",
+    "previous_boot_id",
+    "seq",
+    "running_version",
+    "running_digest",
+    "drifted",
+    "transport",
+    "last_heartbeat_at",
+    "heartbeat_seconds",
+)
 TEXTS: Final = frozenset({"hardware_id", "limits_digest"})
 
 
@@ -79,11 +91,11 @@ def file_heartbeat(
         if not accepted:
             return Filed(status, head, accepted=False, report_full=report_full)
         before = (status.last_attempt, status.quarantine)
-        _merge(status, heartbeat)
+        columns = _merge(status, heartbeat)
         change = _run(status, heartbeat, head, now, digest_of)
         status.transport, status.last_heartbeat_at = transport, now
         status.heartbeat_seconds = heartbeat_seconds
-        status.save(force_update=True)
+        status.save(update_fields=[*ALWAYS, *columns])
         if change is not None:
             change.save(force_insert=True)
     return Filed(
@@ -116,11 +128,18 @@ def _take_turn(status: EdgeStatus, heartbeat: Heartbeat) -> tuple[bool, bool]:
     return True, gap
 
 
-def _merge(status: EdgeStatus, heartbeat: Heartbeat) -> None:
+def _merge(status: EdgeStatus, heartbeat: Heartbeat) -> list[str]:
+    """The columns that the heartbeat changed."""
+    changed = []
     for member, column in FACTS.items():
         value: Any = getattr(heartbeat, member)
-        if value is not MISSING:
-            setattr(status, column, "" if value is None and member in TEXTS else value)
+        if value is MISSING:
+            continue
+        value = "" if value is None and member in TEXTS else value
+        if value != getattr(status, column):
+            setattr(status, column, value)
+            changed.append(column)
+    return changed
 
 
 def _run(
