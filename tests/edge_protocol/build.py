@@ -83,12 +83,13 @@ values = st.recursive(
 )
 
 _names = st.sampled_from(["a", "b", "c"])
-_plain = st.one_of(st.integers(0, 3), st.booleans(), st.lists(st.integers(0, 3), max_size=2))
+_plain = st.sampled_from([0, 1, 2, True, False, "t", [], [1], [1, 2]])
 
 
 def _objects(removals: bool) -> st.SearchStrategy[dict[str, Any]]:
     leaf = st.one_of(_plain, st.none()) if removals else _plain
-    return st.dictionaries(_names, st.recursive(leaf, lambda i: st.dictionaries(_names, i, max_size=3)))
+    inner = st.dictionaries(_names, leaf, max_size=2)
+    return st.dictionaries(_names, st.one_of(leaf, leaf, inner), max_size=3)
 
 
 def _items(key_name: str, removals: bool) -> st.SearchStrategy[list[dict[str, Any]]]:
@@ -97,7 +98,7 @@ def _items(key_name: str, removals: bool) -> st.SearchStrategy[list[dict[str, An
         removed = st.just({key_name: identity, "$remove": True})
         return st.one_of(filled, filled, removed) if removals else filled
 
-    chosen = st.lists(st.sampled_from(["x", "y", "z"]), unique=True, max_size=3)
+    chosen = st.lists(st.sampled_from(["x", "y", "z"]), unique=True, max_size=2)
     return chosen.flatmap(lambda names: st.tuples(*map(item, names)).map(list))
 
 
