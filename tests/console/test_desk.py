@@ -24,7 +24,8 @@ CHANGELISTS = [
 
 
 def signed_in(user) -> Client:
-    client = Client()
+    """A browser: it asks for pages."""
+    client = Client(headers={"Accept": "text/html"})
     client.force_login(user)
     return client
 
@@ -280,8 +281,7 @@ def test_a_site_is_added_and_renamed(published: build.Cast) -> None:
 
 
 def test_what_is_not_theirs_is_a_page_with_a_sentence(published: build.Cast) -> None:
-    browser = {"Accept": "text/html"}
-    answer = signed_in(published.alice).get("/admin/layers/birch/organization/birch/", headers=browser)
+    answer = signed_in(published.alice).get("/admin/layers/birch/organization/birch/")
     assert (answer.status_code, "no such thing" in text(answer)) == (404, True)
 
 
