@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from edge_agent.states import Barrier
 from edge_protocol.instants import format_instant
@@ -30,7 +29,7 @@ def strictest_mode(document: Mapping[str, Any], changed: Collection[str]) -> str
 
 
 def window_barrier(window: Mapping[str, Any], now: datetime) -> Barrier:
-    """Open inside the window of the site's own clock. Errors: ZoneInfoNotFoundError for an unknown zone.
+    """Open inside the window of the site's own clock. Errors: KeyError for an unknown zone.
 
     A window that ends before it starts runs past midnight and belongs to the day on which it started.
     In spring a start that the clock skips comes one hour later; in autumn the window covers both hours.
@@ -45,7 +44,10 @@ def window_barrier(window: Mapping[str, Any], now: datetime) -> Barrier:
 
 
 def _occurrences(window: Mapping[str, Any], now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    zone = ZoneInfo(window["time_zone"])
+    # Imported by need: most edges have no window, and the zone machinery is large.
+    from zoneinfo import ZoneInfo
+
+    zone = ZoneInfo(window.get("time_zone", "UTC"))
     today = now.astimezone(zone).date()
     days = window.get("days") or DAYS
     starts, ends = time.fromisoformat(window["start"]), time.fromisoformat(window["end"])
@@ -56,5 +58,5 @@ def _occurrences(window: Mapping[str, Any], now: datetime) -> Iterator[tuple[dat
             yield _instant(day, starts, zone, fold=0), _instant(last, ends, zone, fold=1)
 
 
-def _instant(day: date, at: time, zone: ZoneInfo, *, fold: int) -> datetime:
+def _instant(day: date, at: time, zone: tzinfo, *, fold: int) -> datetime:
     return datetime.combine(day, at, tzinfo=zone).replace(fold=fold).astimezone(UTC)

@@ -84,7 +84,7 @@ class Cloud:
             if error.status == 404 and error.problem == "no_published_config":
                 return NothingPublished()
             raise
-        manifest = answer.headers.get("EMS-Manifest")
+        manifest = answer.headers.get("ems-manifest")
         if answer.status == UNCHANGED:
             return Unchanged(manifest)
         if manifest is None:

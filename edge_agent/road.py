@@ -10,18 +10,17 @@ RoadError                  nothing was learnt; the message says what to do
 
 from __future__ import annotations
 
+import base64
 import json
 import ssl
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, RemoteDisconnected
 from typing import Any
-
-import requests
-import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.response import BaseHTTPResponse
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from edge_protocol.canonical import parse
 from edge_protocol.errors import ProtocolError
@@ -75,6 +74,8 @@ class RefusedError(RoadError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`headers` by their names in lower case."""
+
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -98,100 +99,136 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-class _ModernTls(HTTPAdapter):
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__(max_retries=0, pool_maxsize=2)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:
-        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, ssl_context=self._context, **kwargs)
-        return manager
-
-
 class Road:
-    """One keep-alive connection to one server. Used by one thread."""
+    """One keep-alive connection to one server. Used by one thread.
+
+    The standard library's client, because an agent has 50 MiB to live in.
+    """
 
     def __init__(self, server_url: str, *, user_agent: str, ca_file: str | None, proxy: str | None) -> None:
         self._server_url = server_url
-        self._session = requests.Session()
-        # No .netrc and no HTTP_PROXY of somebody's shell: the settings alone decide.
-        self._session.trust_env = False
-        self._session.headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip"}
-        self._session.verify = ca_file or True
-        if server_url.startswith("https"):
-            self._session.mount("https://", _ModernTls(tls_context(ca_file)))
-        if proxy:
-            self._session.proxies = {"http": proxy, "https": proxy}
+        self._server = urlsplit(server_url)
+        self._proxy = urlsplit(proxy) if proxy else None
+        self._headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip"}
+        self._context = tls_context(ca_file) if self._server.scheme == "https" else None
+        self._connection: HTTPConnection | None = None
 
     def close(self) -> None:
-        self._session.close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def exchange(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: Any = None
     ) -> Answer:
         """Send one request and read the whole answer. Errors: RoadError, for every status from 400 too."""
         data = None if body is None else json.dumps(body, allow_nan=False).encode()
-        sent = dict(headers or {})
+        sent = {**self._headers, **(headers or {})}
         if data is not None:
             sent["Content-Type"] = "application/json"
         try:
-            response = self._session.request(
-                method,
-                self._server_url + path,
-                data=data,
-                headers=sent,
-                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
-                stream=True,
-                allow_redirects=False,
-            )
-            with response:
-                answer = Answer(response.status_code, response.headers, _read(response.raw))
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _lost(error, self._server_url) from error
+            answer = self._once(method, self._server.path + path, sent, data)
+        except (OSError, HTTPException, zlib.error) as error:
+            self.close()
+            raise self._lost(error) from error
+        except RoadError:
+            self.close()
+            raise
         return _judged(answer)
 
+    def _once(self, method: str, path: str, headers: Mapping[str, str], data: bytes | None) -> Answer:
+        """On the kept connection; one that the server closed meanwhile is replaced, once.
 
-def _read(raw: BaseHTTPResponse) -> bytes:
+        Every call of ours may be repeated: the server knows them by nonce, seq or id.
+        """
+        if self._connection is not None:
+            try:
+                return self._over(self._connection, method, path, headers, data)
+            except (RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                self.close()
+        self._connection = self._connect()
+        return self._over(self._connection, method, path, headers, data)
+
+    def _connect(self) -> HTTPConnection:
+        there = (str(self._server.hostname), self._server.port)
+        to, port = (str(self._proxy.hostname), self._proxy.port) if self._proxy else there
+        if self._context is not None:
+            connection: HTTPConnection = HTTPSConnection(
+                to, port, timeout=CONNECT_TIMEOUT_S, context=self._context
+            )
+        else:
+            connection = HTTPConnection(to, port, timeout=CONNECT_TIMEOUT_S)
+        if self._proxy is not None:
+            connection.set_tunnel(there[0], there[1] or 443, headers=_proxy_headers(self._proxy))
+        connection.connect()
+        connection.sock.settimeout(READ_TIMEOUT_S)
+        return connection
+
+    def _over(
+        self,
+        connection: HTTPConnection,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        data: bytes | None,
+    ) -> Answer:
+        connection.request(method, path, body=data, headers=headers)
+        with connection.getresponse() as response:
+            found = {name.lower(): value for name, value in response.getheaders()}
+            answer = Answer(response.status, found, _read(response, found))
+        if response.will_close:
+            self.close()
+        return answer
+
+    def _lost(self, error: Exception) -> RoadError:
+        reason = str(error) or type(error).__name__
+        if isinstance(error, ssl.SSLError):
+            return TlsError(f"{self._server_url}: {reason}. Check the address, the clock and the CA file")
+        if isinstance(error, zlib.error | HTTPException) and not isinstance(error, RemoteDisconnected):
+            return NotTheServerError(f"the answer of {self._server_url} cannot be read: {reason}")
+        if self._proxy is not None:
+            return UnreachableError(f"{self._server_url} cannot be reached through the proxy: {reason}")
+        return UnreachableError(f"{self._server_url} cannot be reached: {reason}")
+
+
+def _proxy_headers(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    known = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(known).decode()}"}
+
+
+def _read(response: HTTPResponse, headers: Mapping[str, str]) -> bytes:
     """Bounded while streaming, decompressed bytes too; one byte a second is cut off as well."""
-    coding = raw.headers.get("Content-Encoding", "identity").lower()
+    coding = headers.get("content-encoding", "identity").lower()
     if coding not in {"identity", "gzip"}:
         raise NotTheServerError(f"the answer comes in the coding {coding!r}, which was not asked for")
+    unpack = zlib.decompressobj(31) if coding == "gzip" else None
     started, parts, size = time.monotonic(), [], 0
-    while part := raw.read1(_CHUNK_BYTES, decode_content=True):
+    while part := response.read1(_CHUNK_BYTES):
+        if unpack is not None:
+            part = unpack.decompress(part, MOST_BYTES + 1)
         parts.append(part)
         size += len(part)
-        if size > MOST_BYTES:
+        if size > MOST_BYTES or (unpack is not None and unpack.unconsumed_tail):
             raise NotTheServerError(f"the answer has more than {MOST_BYTES} bytes")
         if time.monotonic() - started > WHOLE_ANSWER_S:
             raise UnreachableError(f"the answer did not arrive whole within {WHOLE_ANSWER_S:.0f} s")
+    promised = headers.get("content-length", "")
+    if promised.isdigit() and response.length:
+        raise UnreachableError(f"the answer broke off, {response.length} bytes are missing")
+    if unpack is not None and parts and not unpack.eof:
+        raise UnreachableError("the answer broke off inside its gzip stream")
     return b"".join(parts)
-
-
-def _lost(error: Exception, server_url: str) -> RoadError:
-    if isinstance(error, requests.exceptions.SSLError) or "SSLError" in repr(error):
-        return TlsError(f"{server_url}: {_reason(error)}. Check the address, the clock and the CA file")
-    if isinstance(error, requests.exceptions.ProxyError):
-        return UnreachableError(f"the proxy does not lead to {server_url}: {_reason(error)}")
-    return UnreachableError(f"{server_url} cannot be reached: {_reason(error)}")
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause: libraries wrap it several times and repeat themselves."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return str(error) or type(error).__name__
 
 
 def _judged(answer: Answer) -> Answer:
     status = answer.status
-    kind = answer.headers.get("Content-Type", "").split(";")[0].strip().lower()
+    kind = answer.headers.get("content-type", "").split(";")[0].strip().lower()
     if status == 304:
         return answer
     if 300 <= status < 400:
-        where = answer.headers.get("Location", "elsewhere")
+        where = answer.headers.get("location", "elsewhere")
         raise NotTheServerError(f"the answer leads to {where[:200]}: a captive portal, or a wrong address")
     if kind not in _JSON_TYPES:
         if status >= 500:
@@ -216,7 +253,7 @@ def _refusal(answer: Answer) -> RefusedError:
 
 
 def _retry_after(answer: Answer) -> float:
-    text = answer.headers.get("Retry-After", "").strip()
+    text = answer.headers.get("retry-after", "").strip()
     if text.isdigit():
         return min(float(text), 3600.0)
     try:

@@ -1,4 +1,4 @@
-"""A cloud that speaks the real interface over real sockets, signs for real, and can go offline, be late and lie."""
+"""A cloud that speaks the real interface, signs for real, and can go offline, be late and lie."""
 
 from __future__ import annotations
 
@@ -432,7 +432,7 @@ class _Handler(BaseHTTPRequestHandler):
         before, after = base.digests, newest.digests
         changed = {n: newest.sections[n] for n, d in after.items() if before.get(n) != d}
         if self.cloud.lies.torn_delta and changed:
-            changed.pop(sorted(changed)[0])
+            changed.pop(min(changed))
         return {
             "from_version": base.number,
             "version": newest.number,

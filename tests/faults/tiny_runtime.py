@@ -1,8 +1,10 @@
 """A real runtime program, as small as one can be: it honours document.json and writes health.json.
 
-`extensions.tiny` in the document tells it how to behave: {"crash": "at_start" | "later" | "always",
-"hang": true, "init_failed": "controller id", "overruns": n, "silent_device": "device id"}.
+`extensions.tiny` in the document tells it how to behave: {"crash": "at_start" | "later", "hang": true,
+"init_failed": "<controller id>", "overruns": n, "silent_device": "<device id>", "stay_on": version}.
 """
+
+# ruff: noqa: PTH - pathlib would cost as much to load as everything else here together
 
 import json
 import os
@@ -10,87 +12,91 @@ import signal
 import sys
 import time
 
-DIRECTORY = sys.argv[1]
-BOOT_ID = f"{os.getpid()}-{time.monotonic_ns()}"
 PERIOD_S = 0.05
 LATER_CYCLES = 4
 
-wanted = True
-stopping = False
+
+class Tiny:
+    def __init__(self, directory):
+        self.directory = directory
+        self.boot_id = f"{os.getpid()}-{time.monotonic_ns()}"
+        self.wanted, self.stopping = True, False
+        self.document, self.tiny = None, {}
+        self.count = self.since = 0
+        signal.signal(signal.SIGHUP, self.hang_up)
+        signal.signal(signal.SIGTERM, self.end)
+
+    def hang_up(self, number, frame):
+        self.wanted = True
+
+    def end(self, number, frame):
+        self.stopping = True
+
+    def run(self):
+        while not self.stopping:
+            if self.wanted:
+                self.wanted = False
+                self.take_in()
+            if self.document is not None:
+                self.turn()
+            time.sleep(PERIOD_S)
+
+    def take_in(self):
+        try:
+            with open(f"{self.directory}/document.json", "rb") as file:
+                found = json.load(file)
+        except FileNotFoundError:
+            return
+        tiny = found.get("extensions", {}).get("tiny", {})
+        if tiny.get("deaf"):
+            return
+        self.document, self.tiny, self.since = found, tiny, self.count
+        if tiny.get("crash") == "at_start":
+            print("tiny runtime: told to crash at start", flush=True)
+            os._exit(3)
+
+    def turn(self):
+        self.count += 1
+        self.write(self.report())
+        if self.count - self.since <= LATER_CYCLES:
+            return
+        if self.tiny.get("hang"):
+            time.sleep(3600)
+        if self.tiny.get("crash") == "later":
+            print("tiny runtime: told to crash later", flush=True)
+            os._exit(4)
+
+    def report(self):
+        return {
+            "boot_id": self.boot_id,
+            "version": self.document.get("version"),
+            "digest": self.document.get("digest"),
+            "cycle": {
+                "count": self.count,
+                "period_ms": 50,
+                "measured_ms": 1,
+                "overruns": self.tiny.get("overruns", 0),
+            },
+            "controllers": {
+                one["id"]: self.controller(one) for one in self.document["scheduler"]["controllers"]
+            },
+            "devices": {
+                one["device_id"]: {"ok": self.tiny.get("silent_device") != one["device_id"], "errors": 0}
+                for one in self.document["modbus_devices"]
+            },
+            "alarms": [],
+            "failure": None,
+        }
+
+    def controller(self, one):
+        if self.tiny.get("init_failed") != one["id"]:
+            return {"state": "ok", "error": None}
+        return {"state": "init_failed", "error": f"controller init failed: {one['id']}: told so"}
+
+    def write(self, health):
+        with open(f"{self.directory}/.health.new", "w") as file:
+            json.dump(health, file)
+        os.replace(f"{self.directory}/.health.new", f"{self.directory}/health.json")
 
 
-def hang_up(number, frame):
-    global wanted
-    wanted = True
-
-
-def end(number, frame):
-    global stopping
-    stopping = True
-
-
-def read():
-    try:
-        with open(f"{DIRECTORY}/document.json", "rb") as file:
-            return json.load(file)
-    except FileNotFoundError:
-        return None
-
-
-def write(health):
-    with open(f"{DIRECTORY}/.health.new", "w") as file:
-        json.dump(health, file)
-    os.replace(f"{DIRECTORY}/.health.new", f"{DIRECTORY}/health.json")
-
-
-def report(document, tiny, count):
-    controllers = {
-        one["id"]: {"state": "init_failed", "error": f"controller init failed: {one['id']}: told so"}
-        if tiny.get("init_failed") == one["id"]
-        else {"state": "ok", "error": None}
-        for one in document["scheduler"]["controllers"]
-    }
-    devices = {
-        one["device_id"]: {"ok": tiny.get("silent_device") != one["device_id"], "errors": 0}
-        for one in document["modbus_devices"]
-    }
-    cycle = {"count": count, "period_ms": 50, "measured_ms": 1, "overruns": tiny.get("overruns", 0)}
-    return {
-        "boot_id": BOOT_ID,
-        "version": document.get("version"),
-        "digest": document.get("digest"),
-        "safe_mode": document.get("safe_mode", False),
-        "cycle": cycle,
-        "controllers": controllers,
-        "devices": devices,
-        "alarms": [],
-        "failure": None,
-    }
-
-
-def main():
-    global wanted
-    document, tiny, count, since = None, {}, 0, 0
-    while not stopping:
-        if wanted:
-            wanted = False
-            document = read()
-            tiny = (document or {}).get("extensions", {}).get("tiny", {})
-            since = count
-            if tiny.get("crash") == "at_start":
-                print("tiny runtime: told to crash at start", flush=True)
-                os._exit(3)
-        if document is not None:
-            count += 1
-            write(report(document, tiny, count))
-            if tiny.get("hang") and count - since > LATER_CYCLES:
-                time.sleep(3600)
-            if tiny.get("crash") == "later" and count - since > LATER_CYCLES:
-                print("tiny runtime: told to crash later", flush=True)
-                os._exit(4)
-        time.sleep(PERIOD_S)
-
-
-signal.signal(signal.SIGHUP, hang_up)
-signal.signal(signal.SIGTERM, end)
-main()
+Tiny(sys.argv[1]).run()
