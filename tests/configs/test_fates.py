@@ -95,7 +95,7 @@ def test_an_excluded_edge_is_left_out_and_held_with_the_reason(world: World) -> 
 
 
 def test_a_retired_edge_gets_no_more_versions(world: World) -> None:
-    _, text = build.make_key(world.north_edge)
+    _, _text = build.make_key(world.north_edge)
     outcome = world.desk.publish(("edge/acme-north-1", "retire"))
     assert fates(outcome) == {"acme-north-1": "retired"}
     with tenancy.scope([world.organization.pk]):
@@ -155,7 +155,7 @@ def test_an_unrelated_edit_does_not_bring_a_crash_back_and_a_fix_goes_through(wo
         assert EdgeHead.objects.get(edge=world.north_edge).version == 2
     fix = world.desk.publish(("organization/acme", "set", THRESHOLD, 30_000))
     assert fates(fix) == {"acme-north-1": 3, "acme-south-1": 4}
-    assert dict((one.edge_id, one.changed_sections) for one in fix.affected) == {
+    assert {one.edge_id: one.changed_sections for one in fix.affected} == {
         "acme-north-1": ("core_cycle", "scheduler"),
         "acme-south-1": ("scheduler",),
     }
