@@ -101,7 +101,7 @@ class OperatorView(Door):
         if request.successful_authenticator is None:
             raise unauthenticated()
         self.principal = request.user
-        admit_operator(self.principal)
+        admit_operator(self.principal, request, kwargs)
         self.see(self.principal.organization_ids)
 
 
@@ -119,7 +119,7 @@ class EitherView(Door):
         if isinstance(self.principal, EdgePrincipal):
             admit_edge(self.principal, kwargs.get("edge_id"), self.now)
         else:
-            admit_operator(self.principal)
+            admit_operator(self.principal, request, kwargs)
 
 
 def admit_edge(principal: EdgePrincipal, edge_id: str | None, now: datetime) -> None:
@@ -130,8 +130,15 @@ def admit_edge(principal: EdgePrincipal, edge_id: str | None, now: datetime) -> 
     keys.touch(principal=principal, now=now)
 
 
-def admit_operator(principal: OperatorPrincipal) -> None:
+def admit_operator(principal: OperatorPrincipal, request: Request, arguments: dict[str, Any]) -> None:
+    """The limits allow it, and nothing in the address is what PostgreSQL cannot even compare with."""
     limits.count("operator", f"{principal.user_id} {principal.token_id or 'session'}")
+    if any("\0" in str(argument) for argument in arguments.values()):
+        raise Refused(404)
+    if any(
+        "\0" in name or "\0" in value for name, values in request.query_params.lists() for value in values
+    ):
+        raise Refused(400, "bad_query", "The query holds a NUL character.")
 
 
 def not_your_edge() -> Refused:
