@@ -18,7 +18,7 @@ from console.api import (
     tokens,
 )
 from console.api.addresses import VersionNumber
-from console.openapi import Docs, Schema
+from console.openapi import Docs, schema
 
 register_converter(VersionNumber, "version")
 
@@ -65,7 +65,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/edges/<str:edge_id>/", include(EDGE)),
     path("api/v1/registry/profiles", registry.Profiles.as_view(), name="profiles"),
     path("api/v1/registry/profiles/<str:profile>", registry.OneProfile.as_view(), name="profile"),
-    path("api/openapi.json", Schema.as_view(), name="openapi"),
+    path("api/openapi.json", schema, name="openapi"),
     path("api/docs", Docs.as_view(), name="docs"),
     path("admin/", desk.urls),
 ]

@@ -1,5 +1,6 @@
 """One decorator that says to the OpenAPI document what a call takes and answers."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +22,14 @@ WRITE_REFUSALS = {
     415: "Not JSON in UTF-8.",
     422: "Well formed and wrong.",
 }
+
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same call twice has one effect, for 24 hours.",
+)
 
 
 def documented(
@@ -46,7 +55,17 @@ def documented(
     responses: dict[Any, Any] = dict(answers)
     for status, meaning in refusals.items():
         responses.setdefault((status, PROBLEM), OpenApiResponse(ProblemAnswer, description=meaning))
-    return extend_schema(summary=summary, request=body, responses=responses, parameters=parameters)
+    if body is not None:
+        parameters.append(IDEMPOTENCY_KEY)
+    return extend_schema(
+        operation_id=re.sub("[^a-z0-9]+", "_", summary.lower()).strip("_"),
+        tags=["operator"],
+        summary=summary,
+        description=f"{summary}.",
+        request=body,
+        responses=responses,
+        parameters=parameters,
+    )
 
 
 PAGED = {"cursor": "`next` of the page before.", "limit": "Items a page, 1 to 500."}

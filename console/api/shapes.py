@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from edges.roles import ROLES
@@ -48,6 +50,7 @@ class Flag(serializers.BooleanField):
         return data
 
 
+@extend_schema_field(OpenApiTypes.ANY)
 class Raw(serializers.Field[Any, Any, Any, Any]):
     """Any JSON value, untouched: the protocol's checks judge it."""
 
