@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
 from edge_protocol.instants import format_instant
-from edge_runtime.field import FieldDevice, UnreachableError
+from edge_runtime.blocks import Block, blocks_of
+from edge_runtime.field import FieldDevice, FieldError, UnreachableError
 
 RETRY_STEP_S: Final = 2.0
 RETRY_CAP_S: Final = 300.0
 SET_POINT: Final = "SetActivePower"
-MOST_REGISTERS: Final = 125
-
-Block = tuple[str, ...]
-"""The points that one request reads: those of one SunSpec model, or of one run of addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +30,8 @@ class DeviceSettings:
     fast: tuple[Block, ...]
     slow: tuple[Block, ...]
     points: Mapping[str, Mapping[str, Any]]
+    base_address: int | None
+    word_order: str
     request_gap_s: float
     invalidate_after: int
     expect_serial: str | None
@@ -44,6 +43,21 @@ class DeviceSettings:
     def takes_set_points(self) -> bool:
         return self.points.get(SET_POINT, {}).get("access") == "RW"
 
+    @property
+    def control(self) -> tuple[Any, ...]:
+        """What decides who is written to and how it is left safe: where it differs, another one is meant."""
+        set_point = self.points.get(SET_POINT)
+        return (self.bus, self.connection["unit_id"], set_point, self.safe_writes, self.reversion)
+
+
+Book = Callable[["Device"], None]
+"""Told when a device begins to owe a safe state (`owed`), and when it owes none any more."""
+
+
+def forget(device: Device) -> None:
+    """The book of a runtime that keeps none."""
+    del device
+
 
 def settings_of(entry: Mapping[str, Any], profile: Mapping[str, Any]) -> DeviceSettings:
     """One entry of `modbus_devices` (defaults filled in) read together with its profile."""
@@ -53,12 +67,14 @@ def settings_of(entry: Mapping[str, Any], profile: Mapping[str, Any]) -> DeviceS
     return DeviceSettings(
         device_id=entry["device_id"],
         role=entry["role"],
-        host=connection.get("host", ""),
+        host=host_of(connection),
         bus=_bus(connection),
         connection=connection,
-        fast=_blocks(entry["poll_groups"]["fast"], points),
-        slow=_blocks(entry["poll_groups"]["slow"], points),
+        fast=blocks_of(entry["poll_groups"]["fast"], points),
+        slow=blocks_of(entry["poll_groups"]["slow"], points),
         points=points,
+        base_address=profile.get("base_address"),
+        word_order=profile["word_order"],
         request_gap_s=connection["min_request_gap_ms"] / 1000,
         invalidate_after=connection["invalidate_after_errors"],
         expect_serial=entry.get("expect_serial"),
@@ -68,37 +84,36 @@ def settings_of(entry: Mapping[str, Any], profile: Mapping[str, Any]) -> DeviceS
     )
 
 
+def host_of(connection: Mapping[str, Any]) -> str:
+    """What local limits judge: the host, or the serial line."""
+    if connection["protocol"] == "rtu":
+        return str(connection["serial"]["device"])
+    return str(connection["host"])
+
+
 def _bus(connection: Mapping[str, Any]) -> str:
     if connection["protocol"] == "rtu":
         return str(connection["serial"]["device"])
     return f"{connection['host']}:{connection['port']}"
 
 
-def _blocks(names: Sequence[str], points: Mapping[str, Mapping[str, Any]]) -> tuple[Block, ...]:
-    blocks: dict[tuple[Any, ...], list[str]] = {}
-    for name in names:
-        point = points.get(name, {})
-        place = ("sunspec", point["sunspec"]["model"]) if "sunspec" in point else _run(point)
-        blocks.setdefault((point.get("fc"), *place), []).append(name)
-    return tuple(tuple(block) for block in blocks.values())
-
-
-def _run(point: Mapping[str, Any]) -> tuple[str, int]:
-    return "address", point.get("address", 0) // MOST_REGISTERS
-
-
 class Device:
-    """Polls one field device; knows what it last said, whether it answers, and whether it may be written."""
+    """Polls one field device; knows what it last said, whether it answers, and whether it may be written.
 
-    def __init__(self, settings: DeviceSettings, field: FieldDevice) -> None:
+    A device that failed is probed beside the cycle, so one lock stands between its readers and writers.
+    """
+
+    def __init__(self, settings: DeviceSettings, field: FieldDevice, book: Book = forget) -> None:
         self.settings = settings
+        self.owed = False
         self._field = field
-        self._pause = threading.Event()
+        self._book = book
+        self._lock = threading.Lock()
         self._values: dict[str, float | None] = dict.fromkeys(chain(*settings.fast, *settings.slow))
         self._failures = self._errors = self._next_slow = 0
-        self._retry_at_s = 0.0
+        self._now_s = self._retry_at_s = 0.0
         self._last_read_at: datetime | None = None
-        self._identified = False
+        self._session: int | None = None
         self._serial_error: str | None = None
         self._trouble: str | None = "not read yet"
 
@@ -112,7 +127,12 @@ class Device:
 
     @property
     def answers(self) -> bool:
-        return self._identified and self._failures == 0
+        return self._session is not None and self._failures == 0
+
+    @property
+    def failing(self) -> bool:
+        """It did not answer last time, and is only probed now and then."""
+        return self._failures > 0
 
     @property
     def refuses_writes(self) -> str | None:
@@ -126,52 +146,75 @@ class Device:
 
     def poll(self, now_s: float, now_at: datetime) -> None:
         """Read every fast block and one slow one, unless the device is being left alone after a failure."""
-        if now_s < self._retry_at_s:
-            return
-        try:
-            self._identify()
-            for block in (*self.settings.fast, *self._slow_turn()):
-                self._wait_for_the_bus()
-                self._values |= {point: self._field.read(point) for point in block}
-        except UnreachableError as error:
-            self._failed(str(error), now_s)
-        else:
-            self._failures = 0
-            self._last_read_at = now_at
-            self._trouble = self._out_of_range()
+        with self._lock:
+            self._now_s = now_s
+            if now_s < self._retry_at_s:
+                return
+            values: dict[str, float | None] = {}
+            try:
+                self._identify()
+                for block in (*self.settings.fast, *self._slow_turn()):
+                    values |= self._field.read(block)
+            except FieldError as error:
+                self._failed(str(error))
+            else:
+                self._failures = 0
+                self._last_read_at = now_at
+                self._trouble = self._take(values)
 
     def write_power(self, watts: int) -> bool:
-        """Send a set-point with its reversion time; False when the device may not be written or fails."""
+        """Send a set-point under its reversion time; False when the device may not be written or fails.
+
+        The reversion time goes first: no set-point stands for a moment without it.
+        """
         writes: list[tuple[str, float]] = [(SET_POINT, watts)]
         if self.settings.reversion is not None:
-            writes.append(self.settings.reversion)
-        return self._write(writes)
+            writes.insert(0, self.settings.reversion)
+        if not self.owed:
+            self.owed = True
+            self._book(self)
+        return self._write(writes, insist=False)
 
-    def write_safe_state(self) -> bool:
-        """The profile's safe writes, or 0 W; True when there is nothing that needs writing."""
-        if self.settings.safe_writes:
-            return self._write(list(self.settings.safe_writes))
-        return self._write([(SET_POINT, 0.0)]) if self.settings.takes_set_points else True
+    def write_safe_state(self, *, insist: bool = True) -> bool:
+        """The profile's safe writes, or 0 W; True when none are needed. `insist` asks a failing one too."""
+        writes = list(self.settings.safe_writes)
+        if not writes and self.settings.takes_set_points:
+            writes = [(SET_POINT, 0.0)]
+        if writes and not self._write(writes, insist=insist):
+            return False
+        if self.owed:
+            self.owed = False
+            self._book(self)
+        return True
+
+    def close(self) -> None:
+        self._field.close()
 
     def health(self) -> dict[str, Any]:
-        detail = self._serial_error or self._trouble
+        missing = self._field.missing()
+        lacks = [f"{point}: {why}" for point, why in missing.items()]
+        detail = self._serial_error or self._trouble or "; ".join(lacks)
+        fast = any(point in missing for point in chain(*self.settings.fast))
         return {
-            "ok": self.answers and self._trouble is None,
+            "ok": self.answers and self._trouble is None and not fast,
             "last_read_at": format_instant(self._last_read_at) if self._last_read_at else None,
             "errors": self._errors,
             **({"detail": detail} if detail else {}),
         }
 
     def _identify(self) -> None:
-        if self._identified:
+        """Who answers in a new session may be somebody else: no write before the serial number is read."""
+        session = self._field.session()
+        if session == self._session:
             return
-        expected = self.settings.expect_serial
-        serial = self._field.serial()
+        self._session = None
+        expected, serial = self.settings.expect_serial, self._field.serial()
+        self._serial_error = None
         if expected is not None and serial != expected:
             self._serial_error = (
                 f"{self.device_id} has serial {serial!r}, expected {expected!r}: nothing is written"
             )
-        self._identified = True
+        self._session = session
 
     def _slow_turn(self) -> tuple[Block, ...]:
         slow = self.settings.slow
@@ -180,38 +223,42 @@ class Device:
         self._next_slow = (self._next_slow + 1) % len(slow)
         return (slow[self._next_slow - 1],)
 
-    def _write(self, writes: list[tuple[str, float]]) -> bool:
-        if self._serial_error is not None:
-            return False
-        try:
-            self._wait_for_the_bus()
-            for point, value in writes:
-                self._field.write(point, value)
-        except UnreachableError as error:
-            self._errors += 1
-            self._trouble = str(error)
-            return False
-        return True
+    def _write(self, writes: list[tuple[str, float]], *, insist: bool) -> bool:
+        with self._lock:
+            if self._now_s < self._retry_at_s and not insist:
+                return False
+            try:
+                self._identify()
+                if self._serial_error is not None:
+                    return False
+                self._field.write(writes)
+            except UnreachableError as error:
+                self._failed(str(error))
+                return False
+            except FieldError as error:
+                self._errors += 1
+                self._trouble = str(error)
+                return False
+            return True
 
-    def _wait_for_the_bus(self) -> None:
-        if self.settings.request_gap_s:
-            self._pause.wait(self.settings.request_gap_s)
-
-    def _failed(self, why: str, now_s: float) -> None:
+    def _failed(self, why: str) -> None:
         self._failures += 1
         self._errors += 1
-        self._retry_at_s = now_s + min(RETRY_STEP_S * self._failures, RETRY_CAP_S)
+        self._session = None
+        self._retry_at_s = self._now_s + min(RETRY_STEP_S * self._failures, RETRY_CAP_S)
         self._trouble = why
         if self._failures >= self.settings.invalidate_after:
             self._values = dict.fromkeys(self._values)
 
-    def _out_of_range(self) -> str | None:
+    def _take(self, values: dict[str, float | None]) -> str | None:
         """A value outside its valid range is no value: it becomes undefined, and the device is not well."""
         wrong = None
-        for point, value in self._values.items():
+        taken = self._values | values
+        for point, value in taken.items():
             low, high = (self.settings.points.get(point, {}).get(name) for name in ("valid_min", "valid_max"))
             if value is None or ((low is None or value >= low) and (high is None or value <= high)):
                 continue
             wrong = f"{point} reads {value:g}, outside {low} to {high}"
-            self._values[point] = None
+            taken[point] = None
+        self._values = taken
         return wrong

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Protocol
 
-from edge_runtime.device import Device, settings_of
+from edge_runtime.device import Device, DeviceSettings, settings_of
 from edge_runtime.field import FieldDevice
 from edge_runtime.limits import LocalLimits
 
@@ -17,9 +17,9 @@ class DocumentDeviceError(Exception):
 
 
 class Field(Protocol):
-    """Where devices are found by name."""
+    """Where devices are found."""
 
-    def device(self, device_id: str) -> FieldDevice: ...
+    def device(self, settings: DeviceSettings) -> FieldDevice: ...
 
 
 class Devices:
@@ -85,7 +85,7 @@ class Devices:
             raise DocumentDeviceError(f"the local limits do not allow the host {settings.host}")
         if before is not None and before.settings == settings:
             return before
-        return Device(settings, self._field.device(settings.device_id))
+        return Device(settings, self._field.device(settings))
 
     def _gather_buses(self) -> None:
         buses: dict[str, list[Device]] = {}

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 
-class UnreachableError(Exception):
+class FieldError(Exception):
+    """The device did not do what it was asked."""
+
+
+class UnreachableError(FieldError):
     """The device did not answer."""
+
+
+class RefusedError(FieldError):
+    """The device answered, and will not or cannot do this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +28,25 @@ class PowerRating:
 
 
 class FieldDevice(Protocol):
-    """One device on its bus. Every call may raise UnreachableError and takes as long as the bus takes."""
+    """One device on its bus. All but the last three calls may raise FieldError and take the bus's time."""
 
-    def serial(self) -> str: ...
+    def session(self) -> int:
+        """Be connected. Another number than before: what answers now may be another device."""
 
-    def power_rating(self) -> PowerRating | None: ...
+    def serial(self) -> str:
+        """The serial number that the device states, empty where it states none."""
 
-    def read(self, point: str) -> float | None:
-        """One point by its canonical name, in its unit; None where the device does not implement it."""
+    def read(self, points: Sequence[str]) -> Mapping[str, float | None]:
+        """One block by its canonical names, in their units; None where the device has no value."""
 
-    def write(self, point: str, value: float) -> None: ...
+    def write(self, writes: Sequence[tuple[str, float]]) -> None:
+        """Points with their values, in this order, all in one go."""
+
+    def power_rating(self) -> PowerRating | None:
+        """What was last read; costs nothing."""
+
+    def missing(self) -> Mapping[str, str]:
+        """Points that the device turned out not to have, and how it said so."""
+
+    def close(self) -> None:
+        """Nothing more will be asked."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
 from edge_runtime.battery import Battery
+from edge_runtime.device import DeviceSettings
 from edge_runtime.field import FieldDevice, PowerRating, UnreachableError
 from edge_runtime.recording import Moment
 from edge_runtime.site import Defect, Site, SiteDevice
@@ -45,12 +46,12 @@ class House:
         """How long the plant has run, in its own seconds."""
         return (self._clock() - self._started_s) * self._speed
 
-    def device(self, device_id: str) -> FieldDevice:
+    def device(self, settings: DeviceSettings) -> FieldDevice:
         """Whatever answers under this name; a device that the site file does not have never does."""
-        device = self._site.devices.get(device_id)
+        device = self._site.devices.get(settings.device_id)
         if device is None or device.absent:
-            return AbsentDevice(device_id)
-        return HouseDevice(self, device_id, device, self._clock)
+            return AbsentDevice(settings.device_id)
+        return HouseDevice(self, settings, device, self._clock)
 
     def readings(self, device_id: str) -> Readings:
         with self._lock:
@@ -122,13 +123,17 @@ def _battery_readings(battery: Battery) -> Readings:
 class HouseDevice:
     """One device of the house, as slow and as faulty as its site file says."""
 
-    def __init__(self, house: House, device_id: str, site: SiteDevice, clock: Clock) -> None:
+    def __init__(self, house: House, settings: DeviceSettings, site: SiteDevice, clock: Clock) -> None:
         self._house = house
-        self._id = device_id
+        self._id = settings.device_id
+        self._gap_s = settings.request_gap_s
         self._site = site
         self._clock = clock
         self._since_s = clock()
         self._never = threading.Event()
+
+    def session(self) -> int:
+        return 0
 
     def serial(self) -> str:
         self._answer()
@@ -138,14 +143,30 @@ class HouseDevice:
         rating = self._site.battery
         return PowerRating(rating.max_charge_watts, rating.max_discharge_watts) if rating else None
 
-    def read(self, point: str) -> float | None:
+    def read(self, points: Sequence[str]) -> Mapping[str, float | None]:
+        self._wait_for_the_bus()
+        return {point: self._read(point) for point in points}
+
+    def write(self, writes: Sequence[tuple[str, float]]) -> None:
+        self._wait_for_the_bus()
+        for point, value in writes:
+            self._answer()
+            if point == "SetActivePower" and self._site.battery is not None:
+                self._house.command(self._id, value)
+
+    def missing(self) -> Mapping[str, str]:
+        return {}
+
+    def close(self) -> None:
+        """A recording has nothing to close."""
+
+    def _read(self, point: str) -> float | None:
         self._answer()
         return self._house.readings(self._id).get(point)
 
-    def write(self, point: str, value: float) -> None:
-        self._answer()
-        if point == "SetActivePower" and self._site.battery is not None:
-            self._house.command(self._id, value)
+    def _wait_for_the_bus(self) -> None:
+        if self._gap_s:
+            self._never.wait(self._gap_s)
 
     def _answer(self) -> None:
         if self._site.answer_ms:
@@ -168,14 +189,23 @@ class AbsentDevice:
     def __init__(self, device_id: str) -> None:
         self._id = device_id
 
+    def session(self) -> int:
+        raise UnreachableError(f"{self._id} does not answer")
+
     def serial(self) -> str:
         raise UnreachableError(f"{self._id} does not answer")
 
     def power_rating(self) -> PowerRating | None:
         return None
 
-    def read(self, point: str) -> float | None:
-        raise UnreachableError(f"{self._id} does not answer ({point})")
+    def read(self, points: Sequence[str]) -> Mapping[str, float | None]:
+        raise UnreachableError(f"{self._id} does not answer ({', '.join(points)})")
 
-    def write(self, point: str, value: float) -> None:
-        raise UnreachableError(f"{self._id} does not answer ({point} = {value:g})")
+    def write(self, writes: Sequence[tuple[str, float]]) -> None:
+        raise UnreachableError(f"{self._id} does not answer ({', '.join(point for point, _ in writes)})")
+
+    def missing(self) -> Mapping[str, str]:
+        return {}
+
+    def close(self) -> None:
+        """Nothing was opened."""
