@@ -89,6 +89,9 @@ _OBJECT_RULES: dict[str, Callable[[JsonObject, JsonObject, Path], Iterator[tuple
 
 
 def _shown(value: JsonValue) -> str:
+    """A scalar as it stands; of a container its kind (it may be large, and hold what none should read)."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
     text = repr(value)
     return text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + "…"
 
