@@ -8,6 +8,7 @@ import gzip
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import TypeGuard
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -51,7 +52,7 @@ class CompressionMiddleware:
         return response
 
 
-def compressible(response: HttpResponseBase) -> bool:
+def compressible(response: HttpResponseBase) -> TypeGuard[HttpResponse]:
     return (
         isinstance(response, HttpResponse)
         and response.get("Content-Type", "").split(";")[0] in COMPRESSIBLE

@@ -1,6 +1,6 @@
 """How the OpenAPI document names the credentials of doors/authentication.py."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -33,7 +33,7 @@ SCHEMES = {
 class _Credentials(OpenApiAuthenticationExtension):
     """Any one of `name` opens the door."""
 
-    name: ClassVar[list[str]]
+    name: list[str]
 
     def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:  # noqa: ARG002
         return [{name: []} for name in self.name]

@@ -1,6 +1,6 @@
 """Answers are JSON, whatever the client says that it accepts: there is only one form of everything here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -36,14 +36,15 @@ class OnlyJSON(BaseContentNegotiation):
     def select_parser(
         self,
         request: Request,  # noqa: ARG002 - DRF's signature
-        parsers: list[BaseParser],
+        parsers: Iterable[BaseParser],
     ) -> BaseParser:
-        return parsers[0]
+        return next(iter(parsers))
 
     def select_renderer(
         self,
         request: Request,  # noqa: ARG002 - DRF's signature
-        renderers: list[BaseRenderer],
+        renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,  # noqa: ARG002
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type

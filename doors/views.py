@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -69,7 +69,7 @@ class Door(APIView):
     def default_response_headers(self) -> dict[str, str]:
         return {}
 
-    def http_method_not_allowed(self, request: Request, *_: Any, **__: Any) -> Response:
+    def http_method_not_allowed(self, request: HttpRequest, *_: Any, **__: Any) -> Response:
         detail = f"{request.method} is not allowed on this path."
         raise Refused(405, detail=detail, headers={"Allow": ", ".join(self.allowed_methods)})
 
@@ -86,7 +86,7 @@ class EdgeView(Door):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.principal = request.user
+        self.principal = cast(Any, request.user)
         admit_edge(self.principal, kwargs.get("edge_id"), self.now)
 
 
@@ -100,7 +100,7 @@ class OperatorView(Door):
         super().initial(request, *args, **kwargs)
         if request.successful_authenticator is None:
             raise unauthenticated()
-        self.principal = request.user
+        self.principal = cast(Any, request.user)
         admit_operator(self.principal, request, kwargs)
         self.see(self.principal.organization_ids)
 
@@ -115,7 +115,7 @@ class EitherView(Door):
         super().initial(request, *args, **kwargs)
         if request.successful_authenticator is None:
             raise unauthenticated()
-        self.principal = request.user
+        self.principal = cast(Any, request.user)
         if isinstance(self.principal, EdgePrincipal):
             admit_edge(self.principal, kwargs.get("edge_id"), self.now)
         else:

@@ -7,6 +7,7 @@ lifespan   here; a server that sends none (daphne) starts the process with the f
 
 import asyncio
 import os
+from typing import Any, cast
 
 from django.core.asgi import get_asgi_application
 
@@ -17,7 +18,7 @@ django_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
-from doors.gate import Gate, Receive, Scope, Send  # noqa: E402
+from doors.gate import Application, Gate, Receive, Scope, Send  # noqa: E402
 from ems.starting import reason_to_refuse  # noqa: E402
 from sync_api.consumer import notify, nowhere  # noqa: E402
 from sync_api.fast_lane import FastLane  # noqa: E402
@@ -25,11 +26,11 @@ from sync_api.process import process  # noqa: E402
 
 served = ProtocolTypeRouter(
     {
-        "http": Gate(FastLane(django_application, process)),
+        "http": Gate(FastLane(cast(Application, django_application), process)),
         "websocket": URLRouter(
             [
-                re_path(r"^ws/edges/(?P<edge_id>[^/]+)/notify$", notify),
-                re_path(r"", nowhere),
+                re_path(r"^ws/edges/(?P<edge_id>[^/]+)/notify$", cast(Any, notify)),
+                re_path(r"", cast(Any, nowhere)),
             ]
         ),
     }

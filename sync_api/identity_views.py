@@ -14,7 +14,7 @@ from doors.views import Door, EdgeView, EitherView
 from edge_protocol.errors import CredentialError
 from edge_protocol.instants import format_instant
 from edge_protocol.keys import ENROLLMENT_TOKEN, parse_credential
-from edge_protocol.messages import EnrollAnswer, EnrollRequest
+from edge_protocol.messages import EnrollAnswer, EnrollRequest, KeyRotated, TrustPin
 from edges import enrollment, keys
 from edges.errors import EnrollTokenInvalid
 from edges.models import TrustRoot
@@ -59,12 +59,10 @@ def enroll_token_invalid(request: Request) -> problems.Refused:
     return refused
 
 
-def first_root() -> dict[str, Any]:
+def first_root() -> TrustPin:
     """What an edge starts trusting: root 1, by its digest."""
-    return {
-        "root_version": 1,
-        "sha256": TrustRoot.objects.values_list("sha256", flat=True).get(root_version=1),
-    }
+    sha256 = TrustRoot.objects.values_list("sha256", flat=True).get(root_version=1)
+    return TrustPin(root_version=1, sha256=sha256)
 
 
 class RotateView(EdgeView):
@@ -76,13 +74,12 @@ class RotateView(EdgeView):
     def post(self, request: Request, **_: Any) -> Response:
         self.json(request, required=False)
         rotated = keys.rotate(principal=self.principal, now=self.now, random_bytes=secrets.token_bytes)
-        return secret(
-            {
-                "key_id": rotated.key_id,
-                "key": rotated.key,
-                "old_key_expires_at": format_instant(rotated.old_key_expires_at),
-            }
+        answer = KeyRotated(
+            key_id=rotated.key_id,
+            key=rotated.key,
+            old_key_expires_at=format_instant(rotated.old_key_expires_at),
         )
+        return secret(answer.to_dict())
 
 
 def secret(answer: dict[str, Any]) -> Response:

@@ -22,8 +22,9 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DEEP = b"[" * 100_000
 Credentials = dict[str, dict[str, str]]
 MEMBERS = """
-reason operations selector exclude publish preview_digest code name time_zone edge_id site tags stage
-ttl_hours to_version until running events token nonce schemas user username role lifetime_days profiles body note
+reason operations selector exclude publish preview_digest code name time_zone edge_id site tags
+stage ttl_hours to_version until running events token nonce schemas user username role lifetime_days
+profiles body note
 """
 BODIES: dict[str, bytes] = {
     "nothing": b"",
