@@ -19,8 +19,8 @@ def main() -> None:
     from ems import database
 
     command = sys.argv[1] if len(sys.argv) > 1 else ""
-    # A pool is for servers: one command needs one connection.
-    settings.DATABASES["default"]["OPTIONS"].pop("pool", None)
+    if command != "serve":  # a pool is for servers: one command needs one connection
+        settings.DATABASES["default"]["OPTIONS"].pop("pool", None)
     embedded = command not in ALONE and settings.EMBEDDED_DATABASE
     with database.supervised(settings.EMS_VAR) if embedded else nullcontext():
         execute_from_command_line(sys.argv)

@@ -51,9 +51,9 @@ def configuration(*, level: str, as_json: bool) -> dict[str, Any]:
             "stderr": {"class": "logging.StreamHandler", "formatter": "chosen", "filters": ["request_id"]}
         },
         "root": {"handlers": ["stderr"], "level": level},
-        # Django's own handlers would write every line twice.
+        # Their own handlers would write every line twice, or in a form of their own.
         "loggers": {
-            "django": {"handlers": [], "level": level, "propagate": True},
-            "django.server": {"handlers": [], "level": level, "propagate": True},
+            name: {"handlers": [], "level": level, "propagate": True}
+            for name in ("django", "django.server", "uvicorn", "uvicorn.error", "uvicorn.access")
         },
     }

@@ -42,9 +42,9 @@ class ServerProcess:
 
 @contextlib.contextmanager
 def start_server(database_url: str, var: Path, environment: Mapping[str, str]) -> Iterator[ServerProcess]:
-    """`uvicorn ems.asgi:application` on a free port of the loopback."""
+    """`manage.py serve` on a free port of the loopback."""
     log = var / f"server-{os.getpid()}-{uuid4().hex[:8]}.log"
-    command = [sys.executable, "-m", "uvicorn", "ems.asgi:application", "--host", "127.0.0.1", "--port", "0"]
+    command = [sys.executable, "manage.py", "serve", "--port", "0"]
     process = subprocess.Popen(
         command,
         cwd=REPOSITORY,

@@ -3,7 +3,11 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from pytest_django import DjangoDbBlocker
+
+from tests.databases import Database, pointed_at
 
 HEALTH = "/health"
 ORIGIN = {"headers": {"origin": "https://desk.example.com"}}
@@ -29,6 +33,24 @@ def test_health_needs_nothing(client: Client) -> None:
 def test_ready_when_the_database_has_every_migration(client: Client, db: None) -> None:
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
+def test_not_ready_when_the_database_is_away(
+    client: Client, template: Database, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock(), pointed_at(Database(template.place, "nowhere")):
+        answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["detail"]) == (503, "The database does not answer.")
+
+
+def test_not_ready_as_a_role_above_the_policies(
+    client: Client, template: Database, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock(), pointed_at(template):
+        connection.settings_dict["USER"] = "ems_owner"
+        answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert "not the application's" in answer.json()["detail"]
 
 
 def test_health_is_only_read(client: Client) -> None:

@@ -1,34 +1,32 @@
 """`manage.py serve`: one server process, with the embedded PostgreSQL when no other is named."""
 
-import os
 import signal
-import subprocess
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from types import FrameType
 from typing import Any
 
 import psycopg
+import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from ems import database, database_roles
-from ems.env import REPOSITORY, Environment
+from ems.env import Environment
 from ems.management.refusing import in_one_sentence
 
-STOP_SECONDS = 30
 # A notice or a heartbeat has at most 64 KiB; open requests get ten seconds at the end. Whose word is taken
 # for the client's address and scheme is the settings' business, not uvicorn's. A socket is pinged as its
 # hello says; compression would cost each 16 KiB and more for messages of a few hundred bytes.
-UVICORN = (
-    "--no-server-header",
-    "--no-proxy-headers",
-    *("--timeout-graceful-shutdown", "10"),
-    *("--ws-max-size", "65536"),
-    *("--ws-ping-interval", "30"),
-    *("--ws-ping-timeout", "30"),
-    *("--ws-per-message-deflate", "false"),
-)
+UVICORN: dict[str, Any] = {
+    "server_header": False,
+    "proxy_headers": False,
+    "timeout_graceful_shutdown": 10,
+    "ws_max_size": 65536,
+    "ws_ping_interval": 30,
+    "ws_ping_timeout": 30,
+    "ws_per_message_deflate": False,
+}
 
 
 class Command(BaseCommand):
@@ -50,43 +48,12 @@ class Command(BaseCommand):
             url = place.url(database.APP) if place else Environment().text("DATABASE_URL")
             with psycopg.connect(url) as connection:
                 database_roles.refuse_unsafe_role(connection.cursor())
-            status = self._serve(url, options["host"], options["port"], embedded=embedded)
-        sys.exit(status)
+            # uvicorn ends in order and then sends itself the signal again, which must not end us before
+            # the supervised database is stopped.
+            signal.signal(signal.SIGTERM, _leave)
+            with suppress(KeyboardInterrupt):
+                uvicorn.run("ems.asgi:application", host=options["host"], port=options["port"], **UVICORN)
 
-    def _serve(self, url: str, host: str, port: int, *, embedded: bool) -> int:
-        environment = dict(os.environ)
-        if embedded:  # the child is given the address and knows nothing of the supervision
-            environment["DATABASE_URL"] = url
-        child = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "uvicorn",
-                "ems.asgi:application",
-                "--host",
-                host,
-                "--port",
-                str(port),
-                *UVICORN,
-            ],
-            cwd=REPOSITORY,
-            env=environment,
-            start_new_session=True,  # Ctrl-C comes to us, and the child is ended in order
-        )
 
-        asked_to_stop = False
-
-        def stop(_signal: int, _frame: FrameType | None) -> None:
-            nonlocal asked_to_stop
-            asked_to_stop = True
-            child.send_signal(signal.SIGTERM)
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
-        try:
-            status = child.wait()
-            return 0 if asked_to_stop else status  # uvicorn ends by the signal that it was sent
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait(STOP_SECONDS)
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
