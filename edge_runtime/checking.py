@@ -5,6 +5,7 @@ A controller class that this runtime does not have is left to its init: the docu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edge_protocol.errors import ProtocolError
 from edge_runtime.document import MOST_BYTES, DocumentUnreadableError, make_document
 from edge_runtime.limits import LocalLimits
 from edge_runtime.roster import STRATEGIES
+from edge_runtime.slots import has_zone
 
 AROUND_THE_SECTIONS = ("version", "digest", "edge_id", "timestamp", "changed", "safe_mode")
 
@@ -53,10 +55,20 @@ def _runtime_errors(body: dict[str, Any], limits: LocalLimits) -> list[dict[str,
             )
         if device["profile"] not in document.profiles:
             errors.append(_error(f"{path}/profile", "profile", f"{device['profile']} is not carried along"))
+    errors += [_error(*found) for controller in document.controllers if (found := _unknown_zone(controller))]
     strategy = document.sections["scheduler"]["strategy"]
     if strategy not in STRATEGIES:
         errors.append(_error("/scheduler/strategy", "strategy", f"this runtime has no strategy {strategy}"))
     return errors
+
+
+def _unknown_zone(controller: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """Which zones there are is a matter of this machine's own tables, so no schema can say it."""
+    zone = controller["parameters"].get("time_zone")
+    if zone is None or has_zone(zone):
+        return None
+    path = f"/scheduler/controllers/{controller['id']}/parameters/time_zone"
+    return path, "time_zone", f"there is no time zone {zone}"
 
 
 def _error(path: str, rule: str, detail: str) -> dict[str, str]:

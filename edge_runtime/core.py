@@ -112,7 +112,7 @@ class Core:
             for name, device in self._devices.by_id.items()
             for point, value in device.values.items()
         }
-        return freeze(turn.plant_s, values | _sums(self._devices.by_id))
+        return freeze(turn.plant_s, turn.now_at, values | _sums(self._devices.by_id))
 
     def _drive(self, image: Image) -> dict[str, tuple[str, str]]:
         """One battery after the other; what local limits allow in all is used up on the way."""
@@ -137,10 +137,10 @@ class Core:
     def _decide(self, ess: Device, posts: list[Post], image: Image, spare: Interval) -> laws.LastWord:
         power = _allowed_power(ess).narrow(spare.low, spare.high)
         meter_id = next((post.meter_id for post in posts if post.meter_id is not None), None)
-        inputs = _inputs(ess.device_id, meter_id, image, power)
+        inputs = _inputs(ess, meter_id, image, power)
         left = power
         for post in posts:
-            left = post.run(_inputs(ess.device_id, post.meter_id, image, power), left)
+            left = post.run(_inputs(ess, post.meter_id, image, power), left)
         wanted = self._ramped(ess, left.least_effort)
         return laws.last_word(wanted, self._guard(ess, meter_id, inputs))
 
@@ -177,7 +177,10 @@ class Core:
             del self._sent[ess.device_id]
 
     def _channels(self, image: Image, turn: Turn) -> dict[str, float | None]:
-        states = {f"{post.controller_id}/State": float(post.state != "ok") for post in self._roster.posts}
+        states = {
+            f"{post.controller_id}/State": float(post.state.endswith("_failed"))
+            for post in self._roster.posts
+        }
         return {**image.values, **turn.cycle_values, **states}
 
     def _count_failures(self, document: Document) -> None:
@@ -195,13 +198,15 @@ def _overrunning(turn: Turn, document: Document) -> dict[str, tuple[str, str]]:
     return {"_cycle_overrun": ("_cycle/MeasuredCycleTime", message)}
 
 
-def _inputs(ess_id: str, meter_id: str | None, image: Image, power: Interval) -> Inputs:
+def _inputs(ess: Device, meter_id: str | None, image: Image, power: Interval) -> Inputs:
     return Inputs(
         grid_watts=image.get(meter_id, "ActivePower"),
-        ess_watts=image.get(ess_id, "ActivePower"),
-        soc_percent=image.get(ess_id, "Soc"),
+        ess_watts=image.get(ess.device_id, "ActivePower"),
+        soc_percent=image.get(ess.device_id, "Soc"),
         power=power,
         at_s=image.at_s,
+        now_at=image.now_at,
+        soc_max=ess.settings.limits.get("soc_max", 100),
     )
 
 

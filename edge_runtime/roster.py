@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge_runtime.controllers import Controller, ControllerInitError, Inputs, make_controller
+from edge_runtime.classes import make_controller
+from edge_runtime.controllers import Controller, ControllerInitError, Inputs
 from edge_runtime.device import Device
 from edge_runtime.interval import Interval
 
@@ -27,6 +28,8 @@ class Post:
     note: str | None = None
     ess_id: str | None = None
     meter_id: str | None = None
+    remembers: tuple[str, str | None] | None = None
+    """The battery and the meter that its controller's memory is about."""
 
     @property
     def controller_id(self) -> str:
@@ -64,7 +67,7 @@ class Roster:
         self.posts: list[Post] = []
 
     def load(self, scheduler: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> None:
-        """Take in the section; a controller whose entry is the same keeps all that it remembers."""
+        """Take in the section. A controller keeps what it remembers through any change but that of its class."""
         before = {post.controller_id: post for post in self.posts}
         strategy = scheduler["strategy"]
         self.posts = sorted(
@@ -101,15 +104,27 @@ def _post(entry: Mapping[str, Any], before: Post | None, strategy: str) -> Post:
     if strategy not in STRATEGIES:
         post.refuse(f"this runtime has no scheduler strategy {strategy}")
         return post
-    if before is not None and before.entry == entry and before.controller is not None:
-        post.controller = before.controller
-        return post
+    _fill(post, before)
+    return post
+
+
+def _fill(post: Post, before: Post | None) -> None:
+    """The controller itself: the one from before where nothing of it changed, else a new one that goes on."""
+    entry = post.entry
+    same = before if before is not None and before.entry["class"] == entry["class"] else None
+    kept = same.controller if same is not None else None
+    if same is not None and kept is not None and same.entry["parameters"] == entry["parameters"]:
+        post.controller, post.remembers = kept, same.remembers
+        return
     try:
         post.controller = make_controller(post.controller_id, str(entry["class"]), entry["parameters"])
     except ControllerInitError as error:
         log.error("%s", error)
         post.state, post.error = "init_failed", str(error)
-    return post
+        return
+    if same is not None and kept is not None:
+        post.controller.go_on_from(kept)
+        post.remembers = same.remembers
 
 
 def _bind(post: Post, controller: Controller, devices: Mapping[str, Device]) -> None:
@@ -123,6 +138,7 @@ def _bind(post: Post, controller: Controller, devices: Mapping[str, Device]) -> 
         post.state, post.error = "init_failed", str(error)
         return
     post.note = _nothing_to_do(post, controller)
+    _forget_another_battery(post)
     if post.ess_id is not None:
         _ask_whether_it_may_write(post, devices[post.ess_id])
 
@@ -143,6 +159,17 @@ def _nothing_to_do(post: Post, controller: Controller) -> str | None:
     if controller.needs_grid and post.meter_id is None:
         return "no grid meter can be resolved: it emits nothing"
     return None
+
+
+def _forget_another_battery(post: Post) -> None:
+    """What was learned of one battery and its meter says nothing about others."""
+    if post.ess_id is None or post.note is not None:
+        return
+    about = (post.ess_id, post.meter_id)
+    if post.remembers is not None and post.remembers != about:
+        entry = post.entry
+        post.controller = make_controller(post.controller_id, str(entry["class"]), entry["parameters"])
+    post.remembers = about
 
 
 def _ask_whether_it_may_write(post: Post, ess: Device) -> None:

@@ -1,7 +1,10 @@
 """What each controller leaves to the ones after it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from edge_runtime.classes import make_controller
 from edge_runtime.controllers import (
     STATE_DWELL_S,
     Balancing,
@@ -10,10 +13,9 @@ from edge_runtime.controllers import (
     FixActivePower,
     Inputs,
     LimitTotalDischarge,
-    PeakShaving,
-    make_controller,
 )
 from edge_runtime.interval import Interval
+from edge_runtime.peak_shaving import PeakShaving, Shaving
 
 WIDE = Interval(-50_000, 50_000)
 
@@ -21,7 +23,8 @@ WIDE = Interval(-50_000, 50_000)
 def inputs(
     *, grid: float | None = 0, ess: float | None = 0, soc: float | None = 50, at_s: float = 0
 ) -> Inputs:
-    return Inputs(grid_watts=grid, ess_watts=ess, soc_percent=soc, power=WIDE, at_s=at_s)
+    now_at = datetime(2026, 2, 16, 10, tzinfo=UTC)
+    return Inputs(grid_watts=grid, ess_watts=ess, soc_percent=soc, power=WIDE, at_s=at_s, now_at=now_at)
 
 
 def in_order(inputs: Inputs, *controllers: Controller) -> Interval:
@@ -37,7 +40,9 @@ def guard(**changes: float | None) -> LimitTotalDischarge:
 
 
 def shaving(recharge: float | None = None, reserve: float = 0) -> PeakShaving:
-    return PeakShaving(threshold_watts=100_000, recharge_threshold_watts=recharge, reserve_soc=reserve)
+    return PeakShaving(
+        Shaving(threshold_watts=100_000, recharge_threshold_watts=recharge, reserve_soc=reserve)
+    )
 
 
 def balancing(deadband: float = 0) -> Balancing:
@@ -123,7 +128,7 @@ def test_the_battery_guard_loosens_only_after_its_dwell_time() -> None:
     assert in_order(inputs(soc=9, at_s=STATE_DWELL_S + 1), controller).high == -5000  # stricter at once
 
 
-@pytest.mark.parametrize("name", ["TimeSlotPeakShavingController", "ScheduleController", "NoSuchController"])
+@pytest.mark.parametrize("name", ["ScheduleController", "NoSuchController"])
 def test_a_class_that_this_runtime_lacks_fails_its_init_in_words(name: str) -> None:
     with pytest.raises(ControllerInitError) as refused:
         make_controller("ctrl0", name, {})
