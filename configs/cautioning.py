@@ -1,15 +1,14 @@
 """What an operator should know before saying yes, although nothing is wrong. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID
 
 from configs.editing import Applied
 from configs.fleet import Pins
-from configs.judging import Judge
 from configs.models import Scope
 from configs.outcomes import Caution
-from configs.resolving import PROFILES, Problem, Resolver
+from configs.resolving import Problem, Resolver
 from edge_protocol.pointers import MISSING, lookup, split
 
 BODY_OPS = ("set", "unset", "remove")
@@ -67,14 +66,3 @@ def no_effect(applied: Iterable[Applied]) -> list[Caution]:
         for one in applied
         if not one.changed
     ]
-
-
-def numbers(
-    judge: Judge, before: Mapping[str, str], after: Mapping[str, str], changed: Sequence[str]
-) -> list[Problem]:
-    """Numbers that change by more than ten times, or change sign."""
-    found: list[Problem] = []
-    for name in changed:
-        if name != PROFILES and name in before and name in after:
-            found += judge.compared(name, before[name], after[name])
-    return found

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from configs import cautioning, orphans
+from configs import cautioning, leaping, orphans
 from configs.editing import Applied
 from configs.fleet import EdgeFacts, Pins
 from configs.judging import Judge, shape_problems
 from configs.outcomes import Caution, Why
-from configs.resolving import Problem, Resolved, Resolver
+from configs.resolving import Problem, Resolved, Resolver, Section
 from edge_protocol import schema
 from edge_protocol.canonical import version_digest
 from edge_protocol.delta import difference
@@ -63,7 +63,7 @@ class Decider:
     applied: Sequence[Applied] = ()
     cautions: list[Caution] = field(default_factory=list)
     refused: list[tuple[EdgeFacts, Pins, Problem]] = field(default_factory=list)
-    blobs: dict[str, bytes] = field(default_factory=dict)
+    blobs: dict[str, Section] = field(default_factory=dict)
 
     def decide(self, targeted: Sequence[Targeted], *, lifted: Collection[UUID]) -> list[EdgePlan]:
         """The fate of every edge, in the order given. Two queries at most."""
@@ -97,19 +97,14 @@ class Decider:
         return group
 
     def _judge(self, groups: Sequence[_Group]) -> None:
-        """The cross-section rules, once per distinct document; then what changed, once per distinct pair."""
+        """The cross-section rules, once per distinct document; then the numbers that leap."""
         for group in groups:
             self.judge.know(group.resolved.fresh.values())
-        wanted = {found for group in groups for found in group.sections.values()}
-        wanted |= {group.before[name] for group in groups for name in group.changed if name in group.before}
-        self.judge.fetch(wanted)
-        for group in groups:
-            judgement = self.judge.judge(group.sections, group.pins.registry)
+        judged = self.judge.judge_all([(group.sections, group.pins.registry) for group in groups])
+        for group, judgement in zip(groups, judged, strict=True):
             group.problems = list(judgement.problems)
-            group.cautions = [
-                *judgement.cautions,
-                *cautioning.numbers(self.judge, group.before, group.sections, group.changed),
-            ]
+            leaps = leaping.leaps(self.resolver, before=group.published, after=group.pins)
+            group.cautions = [*judgement.cautions, *leaps]
 
     def _compare_with_published(self, groups: Sequence[_Group]) -> None:
         """What the published content breaks already does not count against a change."""
@@ -124,7 +119,7 @@ class Decider:
         for name, digest in group.before.items():
             found |= {(one.rule, one.path) for one in schema.check_section(name, self.judge.value(digest))}
         if not found:
-            judgement = self.judge.judge(group.before, group.pins.registry)
+            (judgement,) = self.judge.judge_all([(group.before, group.pins.registry)])
             found |= {(one.rule, one.path) for one in judgement.problems}
         return found
 
@@ -161,7 +156,7 @@ class Decider:
         for plan in plans:
             if plan.why is None:
                 fresh = groups[_key(plan.facts, plan.pins)].resolved.fresh
-                self.blobs.update({one.digest: one.body for one in fresh.values() if one.digest is not None})
+                self.blobs.update({one.digest: one for one in fresh.values() if one.digest is not None})
 
 
 def _key(facts: EdgeFacts, pins: Pins) -> tuple[object, ...]:

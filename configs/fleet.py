@@ -200,6 +200,18 @@ def blobs(organization_id: UUID, digests: Collection[str]) -> dict[str, bytes]:
         return {digest: bytes(body) for digest, body in cursor.fetchall()}
 
 
+def shapes(organization_id: UUID, digests: Collection[str]) -> dict[str, str]:
+    """Shapes of stored sections by digest. One query."""
+    if not digests:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT digest, shape FROM configs_sectionblob WHERE organization_id = %s AND digest = ANY(%s)",
+            [organization_id, list(digests)],
+        )
+        return dict(cursor.fetchall())
+
+
 def baselines(organization_id: UUID) -> tuple[UUID | None, dict[UUID, UUID]]:
     """The baseline revisions of the organization's layer and of its sites' layers. One query."""
     rows = Layer.objects.filter(organization_id=organization_id, baseline__isnull=False).exclude(

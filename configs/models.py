@@ -54,6 +54,7 @@ class SectionBlob(TenantModel):
 
     id = _id()
     digest = models.CharField(max_length=64)
+    shape = models.CharField(max_length=64)  # equal where no cross-section rule sees a difference
     body = models.BinaryField()
     size = models.PositiveIntegerField()
 

@@ -22,7 +22,8 @@ from configs.models import HoldSource, Ledger, Scope
 from configs.moving import STILL, Motion, Moves
 from configs.outcomes import Affected, Caution, Preview, Unaffected
 from configs.refusals import ChangeRefused
-from configs.resolving import DEVICES, PROFILES, Resolver
+from configs.resolving import PROFILES, Resolver, Section
+from configs.shapes import DEVICES
 from configs.targets import Targets
 from edge_protocol.canonical import JsonObject, JsonValue
 from edge_protocol.pointers import MISSING
@@ -51,7 +52,7 @@ class Plan:
     revisions: Mapping[Address, UUID]
     motion: Motion
     edges: tuple[EdgePlan, ...]
-    blobs: Mapping[str, bytes]  # sections that were computed, by digest; some may be stored already
+    blobs: Mapping[str, Section]  # sections that were computed, by digest; some may be stored already
     cautions: tuple[Caution, ...] = ()
     frozen: Mapping[UUID, str] = field(default_factory=dict)  # edges to hold, by source
     kinds: Mapping[UUID, tuple[str, int]] = field(default_factory=dict)  # edge -> (kind, content_of)
@@ -217,6 +218,7 @@ def _judges(
     judge = Judge(
         registries,
         load=lambda digests: fleet.blobs(organization_id, digests),
+        shapes=lambda digests: fleet.shapes(organization_id, digests),
         production=settings.PRODUCTION,
     )
     return resolver, judge

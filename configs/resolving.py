@@ -4,13 +4,15 @@ Pure. A section of an edge's document is a function of that section in at most t
 inputs are recognised by small numbers (tokens) and never computed twice, whatever the number of edges.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
 
 from configs.fleet import Pins
+from configs.shapes import DEVICES, shape
 from edge_protocol import schema
 from edge_protocol.canonical import JsonObject, JsonValue, canonical, digest
 from edge_protocol.errors import MergeError
@@ -20,9 +22,10 @@ from edge_protocol.pointers import MISSING
 from edge_protocol.registry import named_profiles
 
 PROFILES = "profiles"
-DEVICES = "modbus_devices"
 
 Inputs = tuple[int, int, int]
+Found = TypeVar("Found")
+Compare = Callable[[str, JsonValue, JsonValue], list[Found]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Section:
     value: JsonValue
     body: bytes
     digest: str | None
+    shape: str
     problems: tuple[Problem, ...]
 
 
@@ -70,6 +74,7 @@ class Resolver:
         self._of_revision: dict[UUID | None, dict[str, int]] = {None: {}}
         self._merged: dict[tuple[str, Inputs], JsonValue | MergeError] = {}
         self._sections: dict[tuple[str, Inputs], Section | None] = {}
+        self._compared: dict[tuple[Any, str, Inputs, Inputs], list[Any]] = {}
         self._profiles: dict[tuple[Inputs | str, int], Section | None] = {}
 
     def add(self, bodies: Mapping[UUID, JsonObject]) -> None:
@@ -134,6 +139,14 @@ class Resolver:
         value = self._merge(name, self.inputs(name, pins))
         return {} if value is MISSING or isinstance(value, MergeError) else {name: value}
 
+    def compared(self, name: str, before: Pins, after: Pins, compare: Compare[Found]) -> list[Found]:
+        """`compare` on a section before and after, once per distinct pair; [] where it is new or gone."""
+        key = (compare, name, self.inputs(name, before), self.inputs(name, after))
+        if key not in self._compared:
+            old, new = self.inherited(name, before), self.inherited(name, after)
+            self._compared[key] = compare(name, old[name], new[name]) if old and new else []
+        return self._compared[key]
+
     def body(self, revision: UUID | None) -> JsonObject:
         """A layer's body as far as it was asked for; {} where the layer is absent or has no part in it."""
         return {} if revision is None else self._bodies.get(revision, {})
@@ -169,7 +182,7 @@ class Resolver:
 
 def _checked(name: str, value: JsonValue | MergeError) -> Section | None:
     if isinstance(value, MergeError):
-        return Section(name, None, b"", None, (Problem(value.rule, value.path, value.detail),))
+        return Section(name, None, b"", None, "", (Problem(value.rule, value.path, value.detail),))
     if value is MISSING:
         return None
     problems = tuple(
@@ -180,7 +193,8 @@ def _checked(name: str, value: JsonValue | MergeError) -> Section | None:
 
 def _written(name: str, value: JsonValue, problems: tuple[Problem, ...]) -> Section:
     body = canonical(value)
-    return Section(name, value, body, digest(body), problems)
+    own = digest(body)
+    return Section(name, value, body, own, own if problems else shape(name, value, own), problems)
 
 
 def members(body: JsonObject) -> list[str]:

@@ -25,7 +25,8 @@ UPDATE configs_edgepins p
  WHERE p.edge_id = n.uid AND p.organization_id = %s
 """
 _BLOB = """
-INSERT INTO configs_sectionblob (id, organization_id, digest, body, size) VALUES (%s, %s, %s, %s, %s)
+INSERT INTO configs_sectionblob (id, organization_id, digest, shape, body, size)
+VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (organization_id, digest) DO NOTHING
 """
 _VERSION = """
@@ -79,8 +80,9 @@ def _blobs(plan: Plan) -> None:
     """Those that an affected edge did not carry before; the others are stored already."""
     wanted = {edge.sections[name] for edge in plan.affected for name in edge.changed if name in edge.sections}
     rows = [
-        (uuid4(), plan.ground.organization.pk, digest, plan.blobs[digest], len(plan.blobs[digest]))
-        for digest in sorted(wanted & set(plan.blobs))
+        (uuid4(), plan.ground.organization.pk, digest, one.shape, one.body, len(one.body))
+        for digest, one in sorted(plan.blobs.items())
+        if digest in wanted
     ]
     if rows:
         with connection.cursor() as cursor:
