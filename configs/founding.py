@@ -19,8 +19,8 @@ def found_trust(
 ) -> StoredRoot:
     """Root 1, signed by the root key over one configuration key; what exists already stays as it is.
 
-    Shape:  two files of 32 bytes each, base64url, made (0600) where absent. The root key signs nothing until the
-            next root: in production it is moved off the server.
+    Shape:  two files of 32 bytes each, base64url, made (0600) where absent. The root key signs nothing until
+            the next root: in production it is moved off the server.
     Errors: ImproperlyConfigured for a key file that cannot be read.
     Source: protocol.md, "Trust root".
     """

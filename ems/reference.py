@@ -71,13 +71,8 @@ def codes() -> set[str]:
     """Every stable code that a problem or a report of ours can carry."""
     found = set(problems.CODES.values())
     for tree in (protocol_errors, edge_errors, refusals):
-        found |= {
-            value.code
-            for value in vars(tree).values()
-            if inspect.isclass(value)
-            and issubclass(value, Exception)
-            and isinstance(getattr(value, "code", 0), str)
-        }
+        given = (getattr(value, "code", None) for value in vars(tree).values() if inspect.isclass(value))
+        found |= {code for code in given if isinstance(code, str)}
     for folder in DOORS:
         for path in (REPOSITORY / folder).rglob("*.py"):
             found |= _named_codes(path)
