@@ -1,16 +1,20 @@
 """Is this process alive, and is it ready to serve?"""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Event
+from typing import ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from psycopg_pool import PoolTimeout
 
+from doors.metrics import metrics
 from doors.problems import problem
 
 logger = logging.getLogger("ems.health")
@@ -47,6 +51,19 @@ def ready(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view's sign
         return problem("unavailable", 503, "The database role is not the application's.")
     _migrated.set()
     return _ok()
+
+
+class ProbesMiddleware:
+    """Answers probes and scrapes before anything looks at the Host: they ask by the machine's address."""
+
+    views: ClassVar = {"/health": alive, "/health/ready": ready, "/metrics": metrics}
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        view = self.views.get(request.path_info)
+        return self.get_response(request) if view is None else view(request)
 
 
 def _pending() -> bool:

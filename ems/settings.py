@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "ems.browsers.CrossOriginMiddleware",
     "doors.compression.CompressionMiddleware",
     "doors.problems.ProblemMiddleware",
+    "ems.health.ProbesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "ems.browsers.PagePolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -111,7 +112,6 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 SECURE_SSL_REDIRECT = PRODUCTION
-SECURE_REDIRECT_EXEMPT = [r"^health(/ready)?$", r"^metrics$"]  # probes come from inside, without TLS
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_REFERRER_POLICY = "same-origin"

@@ -53,6 +53,14 @@ def test_not_ready_as_a_role_above_the_policies(
     assert "not the application's" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["/health", "/health/ready", "/metrics"])
+def test_probes_ask_by_any_name_and_without_tls(client: Client, db: None, settings: Any, path: str) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.ALLOWED_HOSTS = ["ems.example.com"]
+    assert client.get(path, headers={"host": "10.1.2.3:8000"}).status_code == 200
+    assert client.get("/api/v1/x", headers={"host": "10.1.2.3:8000"}).status_code == 400
+
+
 def test_health_is_only_read(client: Client) -> None:
     assert client.post(HEALTH).status_code == 405
 
