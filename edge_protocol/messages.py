@@ -64,7 +64,7 @@ _CLOCK = members({}, {"synced": nullable(shapes.boolean), "offset_ms": nullable(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrollRequest(Message):
-    token: Annotated[str, text(128, 1)]
+    token: Annotated[str, text(128, 1)] = field(repr=False)
     nonce: Annotated[str, text(128, 8)]
     agent_version: Annotated[str, text(64)]
     schemas: Annotated[list[str], _SCHEMAS]
@@ -85,7 +85,7 @@ class EnrollAnswer(Message):
     edge_uid: Annotated[str, shapes.uuid]
     org_uid: Annotated[str, shapes.uuid]
     key_id: Annotated[str, text(64, 1)]
-    key: Annotated[str, text(128, 1)]
+    key: Annotated[str, text(128, 1)] = field(repr=False)
     trust_root: Annotated[TrustPin, shapes.message(TrustPin)]
 
 
@@ -194,7 +194,7 @@ class EventsAnswer(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRotated(Message):
     key_id: Annotated[str, text(64, 1)]
-    key: Annotated[str, text(128, 1)]
+    key: Annotated[str, text(128, 1)] = field(repr=False)
     old_key_expires_at: Annotated[str, instant]
 
 

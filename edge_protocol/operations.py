@@ -78,14 +78,30 @@ def operations_between(old: JsonObject, new: JsonObject) -> list[Operation]:
 def invert(body: JsonObject, *, op: str, path: str, value: JsonValue = MISSING) -> list[Operation]:
     """The operations that undo `op` at `path` on a layer that stood as `body` before.
 
-    They touch `path` alone, so that later changes elsewhere stay. Errors: as `apply_operation`.
+    They touch `path` alone (and an empty container above it), so that later changes elsewhere stay; an
+    item that was unset comes back last. Errors: as `apply_operation`.
     """
     if op in ("lock", "unlock"):
         return _lock_changes(apply_operation(body, op=op, path=path, value=value), body, only=path)
-    old = value_at(_unlocked(body), path)
+    before = _unlocked(body)
+    old = value_at(before, path)
     if old is MISSING:
-        return [Operation("unset", path)]
+        return [Operation("unset", path), *_way_back(before, split(path))]
     return [Operation("remove", path)] if old is None else _replacing(old, split(path))
+
+
+def _way_back(body: JsonObject, path: Path) -> list[Operation]:
+    """What stood on the way to a path where nothing stood, if unsetting the path would not leave it."""
+    for depth in range(len(path) - 1, 0, -1):
+        place = join(path[:depth])
+        old = value_at(body, place)
+        if old is None:
+            return [Operation("remove", place)]
+        if old is not MISSING:
+            own = {list_key(path[: depth - 1])}
+            stays = isinstance(old, list) or (isinstance(old, dict) and bool(set(old) - own))
+            return [] if stays else [Operation("set", place, old)]
+    return []
 
 
 def _unlocked(body: JsonObject) -> JsonObject:
