@@ -15,6 +15,7 @@ from edge_protocol.subject import (
     error,
     warning,
 )
+from edge_protocol.time_zones import time_zones
 
 
 def execution_orders(subject: Subject) -> Iterator[Finding]:
@@ -80,6 +81,8 @@ def _window(given: JsonObject, path: str, start: str, end: str) -> Iterator[Find
         yield error("E09", f"{path}/days", "a window without days never opens")
     if start in given and given[start] == given.get(end):
         yield error("E09", f"{path}/{end}", "a window that ends when it starts never opens")
+    if given.get("time_zone", "UTC") not in time_zones():
+        yield error("E09", f"{path}/time_zone", f"there is no time zone {given['time_zone']}")
 
 
 def _reserve(subject: Subject, controller: Controller) -> Iterator[Finding]:

@@ -268,6 +268,10 @@ BREAKS: dict[str, tuple[Change, list[tuple[str, str, str]]]] = {
     ),
     "no days": (parameter(2, days=[]), [("E09", "error", C + "2/parameters/days")]),
     "no time": (parameter(2, end_time="07:00"), [("E09", "error", C + "2/parameters/end_time")]),
+    "a time zone that is none": (
+        parameter(2, time_zone="Europe/Berlim"),
+        [("E09", "error", C + "2/parameters/time_zone")],
+    ),
     "a section that waits for no window": (
         without("sync", "maintenance_window"),
         [("E09", "error", "/sync/maintenance_window")],
