@@ -1,0 +1,102 @@
+"""Simulated devices: registers in front, a house behind, and a set-point that reverts by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from edge_runtime.simulated.registers import DeviceRegisters
+
+ENABLED: Final = 1.0
+WATTS: Final = 1.0
+
+Clock = Callable[[], float]
+
+
+class Plant(Protocol):
+    """What stands behind the registers: the house, or a bench of a test."""
+
+    def readings(self, device_id: str) -> dict[str, float]: ...
+
+    def command(self, device_id: str, watts: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a simulated device is, besides its registers."""
+
+    device_id: str
+    unit_id: int
+    takes_set_points: bool
+    reversion_point: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write as the device saw it."""
+
+    at_s: float
+    address: int
+    values: tuple[int, ...]
+
+
+class SimulatedDevice:
+    """Answers one unit of a bus. A set-point that is not renewed within its reversion time ends."""
+
+    def __init__(self, traits: Traits, registers: DeviceRegisters, plant: Plant, clock: Clock) -> None:
+        self.traits = traits
+        self.registers = registers
+        self.writes: list[Written] = []
+        self.reversions = 0
+        self._plant = plant
+        self._clock = clock
+        self._ends_at_s: float | None = None
+        for name in ("State", "ChargeState"):
+            if registers.has(name):
+                registers.put(name, 3)
+
+    def read(self, fc: int, address: int, count: int) -> list[int]:
+        """Errors: IllegalAddressError."""
+        self.tick()
+        self.registers.show(self._shown())
+        return self.registers.read(fc, address, count)
+
+    def write(self, fc: int, address: int, values: Sequence[int]) -> None:
+        """Errors: IllegalAddressError."""
+        self.tick()
+        self.registers.write(fc, address, values)
+        self.writes.append(Written(self._clock(), address, tuple(values)))
+        self._follow()
+
+    def tick(self) -> None:
+        """Let a set-point end whose time has passed."""
+        if self._ends_at_s is None or self._clock() < self._ends_at_s:
+            return
+        self._ends_at_s = None
+        self.reversions += 1
+        off = "SetActivePowerEnable" if self.registers.has("SetActivePowerEnable") else "SetActivePower"
+        self.registers.put(off, 0)
+        self._plant.command(self.traits.device_id, 0.0)
+
+    @property
+    def set_point_watts(self) -> float:
+        """What the device follows: its set-point where it is enabled and meant in watts."""
+        enabled = self.registers.value("SetActivePowerEnable")
+        mode = self.registers.value("SetActivePowerMode")
+        if enabled not in (None, ENABLED) or mode not in (None, WATTS):
+            return 0.0
+        return self.registers.value("SetActivePower") or 0.0
+
+    def _follow(self) -> None:
+        if not self.traits.takes_set_points:
+            return
+        point = self.traits.reversion_point
+        seconds = (self.registers.value(point) or 0.0) if point is not None else 0.0
+        self._ends_at_s = self._clock() + seconds if seconds > 0 else None
+        self._plant.command(self.traits.device_id, self.set_point_watts)
+
+    def _shown(self) -> dict[str, float]:
+        """Readings of points that are measured; what a client wrote stays as it wrote it."""
+        readings = self._plant.readings(self.traits.device_id)
+        return {name: value for name, value in readings.items() if name != "SetActivePower"}
