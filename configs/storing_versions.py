@@ -1,20 +1,23 @@
 """Pins, blobs, versions and heads of a plan, set by set.
 
-COPY is refused under row level security; pipelined `executemany` and `unnest` are what is left, and fast.
+COPY is refused under row level security. Measured for 4,000 versions of 2.5 KB on a busy machine: one
+statement over a JSON text 0.75 s, pipelined `executemany` 1.17 s, `unnest` of text arrays 1.04 s.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
+import psycopg
 from django.db import connection
-from psycopg.types.json import Jsonb
 
 from configs.planning import Plan
 from configs.sealing import Sealed
 from edge_protocol.canonical import etag
+
+ROWS_A_STATEMENT = 20_000
 
 _PINS = """
 UPDATE configs_edgepins p
@@ -24,16 +27,22 @@ UPDATE configs_edgepins p
        AS n (uid, organization, site, edge, registry, schema)
  WHERE p.edge_id = n.uid AND p.organization_id = %s
 """
-_BLOB = """
+_BLOBS = """
 INSERT INTO configs_sectionblob (id, organization_id, digest, shape, body, size)
-VALUES (%s, %s, %s, %s, %s, %s)
+SELECT gen_random_uuid(), %b, n.digest, n.shape, n.body, length(n.body)
+  FROM unnest(%b::text[], %b::text[], %b::bytea[]) AS n (digest, shape, body)
 ON CONFLICT (organization_id, digest) DO NOTHING
 """
-_VERSION = """
+# `maps` has each distinct map of sections once, by the version's digest.
+_VERSIONS = """
 INSERT INTO configs_version (organization_id, edge_id, number, epoch, kind, content_of, sections, digest,
   envelope, "timestamp", issued_at, change_set_id, organization_revision_id, site_revision_id,
   edge_revision_id, registry_id, schema)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+SELECT %(organization)s, n.edge, n.number, %(epoch)s, n.kind, n.content_of, m.value, n.digest,
+       n.envelope, %(now)s, %(now)s, %(change_set)s, n.organization, n.site, n.own, n.registry, n.schema
+  FROM json_to_recordset(%(rows)s::json) AS n (edge uuid, number bigint, kind text, content_of bigint,
+       digest text, envelope text, organization uuid, site uuid, own uuid, registry int, schema text)
+  JOIN jsonb_each(%(maps)s::jsonb) m ON m.key = n.digest
 """
 # The versions are in the table already: their manifests need not travel a second time.
 _HEADS = """
@@ -79,41 +88,53 @@ def _pins(plan: Plan) -> None:
 def _blobs(plan: Plan) -> None:
     """Those that an affected edge did not carry before; the others are stored already."""
     wanted = {edge.sections[name] for edge in plan.affected for name in edge.changed if name in edge.sections}
-    rows = [
-        (uuid4(), plan.ground.organization.pk, digest, one.shape, one.body, len(one.body))
-        for digest, one in sorted(plan.blobs.items())
-        if digest in wanted
+    made = [(digest, one) for digest, one in sorted(plan.blobs.items()) if digest in wanted]
+    columns = [
+        [digest for digest, _ in made],
+        [one.shape for _, one in made],
+        [one.body for _, one in made],
     ]
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.executemany(_BLOB, rows)
+    # Django's own cursor would write the bytes into the statement as text, twice as long.
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(_BLOBS, [plan.ground.organization.pk, *columns])
 
 
 def _versions(plan: Plan, sealed: Sequence[Sealed], change_set_id: UUID, now: datetime) -> None:
-    organization_id, epoch = plan.ground.organization.pk, plan.ground.epoch
-    maps: dict[str, Jsonb] = {}  # edges with equal content share one adapted map
-    rows: list[tuple[Any, ...]] = [
-        (
-            organization_id,
-            one.edge.facts.uid,
-            one.number,
-            epoch,
-            one.kind,
-            one.content_of,
-            maps.setdefault(one.edge.digest, Jsonb(dict(one.edge.sections), dumps=orjson.dumps)),
-            one.edge.digest,
-            one.header,
-            now,
-            now,
-            change_set_id,
-            *one.edge.pins.layers,
-            one.edge.pins.registry,
-            one.edge.pins.schema,
-        )
-        for one in sealed
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(_VERSION, rows)
+    maps = {one.edge.digest: dict(one.edge.sections) for one in sealed}
+    for part in batched(sealed):
+        parameters: dict[str, Any] = {
+            "organization": plan.ground.organization.pk,
+            "epoch": plan.ground.epoch,
+            "now": now,
+            "change_set": change_set_id,
+            "rows": orjson.dumps([_row(one) for one in part]).decode(),
+            "maps": orjson.dumps({one.edge.digest: maps[one.edge.digest] for one in part}).decode(),
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(_VERSIONS, parameters)
+
+
+def batched(sealed: Sequence[Sealed]) -> Iterator[Sequence[Sealed]]:
+    """Parts of a size that a statement carries well."""
+    for start in range(0, len(sealed), ROWS_A_STATEMENT):
+        yield sealed[start : start + ROWS_A_STATEMENT]
+
+
+def _row(one: Sealed) -> dict[str, Any]:
+    pins = one.edge.pins
+    return {
+        "edge": one.edge.facts.uid,
+        "number": one.number,
+        "kind": one.kind,
+        "content_of": one.content_of,
+        "digest": one.edge.digest,
+        "envelope": one.header,
+        "organization": pins.organization,
+        "site": pins.site,
+        "own": pins.edge,
+        "registry": pins.registry,
+        "schema": pins.schema,
+    }
 
 
 def _heads(plan: Plan, sealed: Sequence[Sealed], change_set_id: UUID) -> None:
