@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from edge_runtime import laws
-from edge_runtime.alarms import AlarmEngine, Standing
+from edge_runtime.alarms import AlarmEngine
 from edge_runtime.controllers import Inputs
 from edge_runtime.device import Device
 from edge_runtime.devices import Devices
@@ -18,6 +18,8 @@ from edge_runtime.image import Image, freeze
 from edge_runtime.interval import Interval
 from edge_runtime.limits import LocalLimits
 from edge_runtime.roster import Post, Roster
+from edge_runtime.sharing import Share, share_of
+from edge_runtime.signs import SignWatch
 
 
 class CoreError(Exception):
@@ -51,7 +53,7 @@ class Core:
         self._limits = limits
         self._roster = Roster()
         self._alarms = AlarmEngine()
-        self._standing = Standing({})
+        self._signs = SignWatch()
         self._document: Document | None = None
         self._sent: dict[str, float] = {}
         self._safe_states: dict[str, bool] | None = None
@@ -64,6 +66,7 @@ class Core:
         changed = document.differs(self._document)
         if "modbus_devices" in changed or "profiles" in changed:
             self._devices.load(document.devices, document.profiles)
+            self._signs = SignWatch()
         if "scheduler" in changed:
             self._roster.load(document.sections["scheduler"], document.controllers)
         if "alarms" in changed:
@@ -85,10 +88,8 @@ class Core:
         if document.safe_mode and not (self._safe_states and all(self._safe_states.values())):
             self._safe_states = self._devices.write_safe_states()
         unsafe = self._drive(image)
-        self._active_alarms = [
-            *self._alarms.judge(self._channels(image, turn), turn.now_s, turn.now_at),
-            *self._standing.report(unsafe | _overrunning(turn, document), turn.now_at),
-        ]
+        own = unsafe | self._signs.wrong() | _overrunning(turn, document)
+        self._active_alarms = self._alarms.judge(self._channels(image, turn), turn.now_s, turn.now_at, own)
         self._count_failures(document)
 
     def stop(self) -> dict[str, bool]:
@@ -102,6 +103,7 @@ class Core:
             "controllers": self._roster.health(),
             "devices": self._devices.health(),
             "alarms": self._active_alarms,
+            "alarm_book": self._alarms.book(),
             "safe_mode": None if self._safe_states is None else {"written": self._safe_states},
             "set_points": {name: round(watts) for name, watts in self._sent.items()},
         }
@@ -115,34 +117,41 @@ class Core:
         return freeze(turn.plant_s, turn.now_at, values | _sums(self._devices.by_id))
 
     def _drive(self, image: Image) -> dict[str, tuple[str, str]]:
-        """One battery after the other; what local limits allow in all is used up on the way."""
+        """One battery after the other; what limits allow them all together is used up on the way."""
         unsafe: dict[str, tuple[str, str]] = {}
-        spare = Interval(-self._limits.max_charge_watts, self._limits.max_discharge_watts)
-        for ess_id, ess in self._devices.by_id.items():
-            if ess.settings.role != "ess":
-                continue
-            posts = self._roster.of(ess_id)
-            if not posts:
+        share = share_of(self._limits)
+        for ess in [device for device in self._devices.by_id.values() if device.settings.role == "ess"]:
+            posts = self._roster.of(ess.device_id)
+            if posts:
+                unsafe |= self._steer(ess, posts, image, share)
+            else:
                 self._let_go(ess)
-                continue
-            word = self._decide(ess, posts, image, spare)
-            self._send(ess, word.watts)
-            spare = _less(spare, self._sent.get(ess_id, 0.0))
-            missing = [reason for reason in word.reasons if reason.endswith("_undefined")]
-            if missing:
-                message = f"{', '.join(missing)}: the battery stays at 0 W"
-                unsafe[f"_fail_safe_{ess_id}"] = (f"{ess_id}/ActivePower", message)
         return unsafe
 
-    def _decide(self, ess: Device, posts: list[Post], image: Image, spare: Interval) -> laws.LastWord:
-        power = _allowed_power(ess).narrow(spare.low, spare.high)
+    def _steer(
+        self, ess: Device, posts: list[Post], image: Image, share: Share
+    ) -> dict[str, tuple[str, str]]:
+        ess_id = ess.device_id
         meter_id = next((post.meter_id for post in posts if post.meter_id is not None), None)
-        inputs = _inputs(ess, meter_id, image, power)
+        word = self._decide(ess, posts, image, share, meter_id)
+        self._send(ess, word.watts)
+        sent = self._sent.get(ess_id, 0.0)
+        share.take(meter_id, sent=sent, measured=image.get(ess_id, "ActivePower"))
+        if meter_id is not None:
+            others = image.get("_sum", "EssActivePower"), image.get(ess_id, "ActivePower")
+            self._signs.note(ess_id, meter_id, _alone(image.get(meter_id, "ActivePower"), *others), sent)
+        return _fail_safe(ess_id, word)
+
+    def _decide(
+        self, ess: Device, posts: list[Post], image: Image, share: Share, meter_id: str | None
+    ) -> laws.LastWord:
+        power = _allowed_power(ess).narrow(share.left.low, share.left.high)
         left = power
         for post in posts:
             left = post.run(_inputs(ess, post.meter_id, image, power), left)
         wanted = self._ramped(ess, left.least_effort)
-        return laws.last_word(wanted, self._guard(ess, meter_id, inputs))
+        inputs = _inputs(ess, meter_id, image, power)
+        return laws.last_word(wanted, self._guard(ess, meter_id, inputs, share.shift(meter_id)))
 
     def _ramped(self, ess: Device, wanted: float) -> float:
         ramp, document = ess.settings.limits.get("ramp_w_per_s"), self._document
@@ -151,7 +160,7 @@ class Core:
             return wanted
         return laws.ramped(wanted, before, ramp * document.period_ms / 1000)
 
-    def _guard(self, ess: Device, meter_id: str | None, inputs: Inputs) -> laws.Guard:
+    def _guard(self, ess: Device, meter_id: str | None, inputs: Inputs, shift: float) -> laws.Guard:
         meter = self._devices.by_id[meter_id].settings.limits if meter_id is not None else {}
         grid, power = inputs.grid_watts, inputs.ess_watts
         return laws.Guard(
@@ -160,7 +169,7 @@ class Core:
             soc_min=ess.settings.limits.get("soc_min", 0),
             soc_max=ess.settings.limits.get("soc_max", 100),
             grid_known=meter_id is None or grid is not None,
-            real_watts=None if grid is None or power is None else laws.real_power(grid, power),
+            real_watts=None if grid is None or power is None else laws.real_power(grid, power) - shift,
             grid=laws.GridLimits(
                 max_import_watts=min(meter.get("max_import_w", math.inf), self._limits.max_import_watts),
                 max_export_watts=min(meter.get("max_export_w", math.inf), self._limits.max_export_watts),
@@ -173,6 +182,7 @@ class Core:
 
     def _let_go(self, ess: Device) -> None:
         """No controller drives it any more: its safe state once, then hands off."""
+        self._signs.forget(ess.device_id)
         if ess.device_id in self._sent and ess.write_safe_state():
             del self._sent[ess.device_id]
 
@@ -219,8 +229,17 @@ def _allowed_power(ess: Device) -> Interval:
     return Interval(-charge if math.isfinite(charge) else 0.0, discharge if math.isfinite(discharge) else 0.0)
 
 
-def _less(spare: Interval, used: float) -> Interval:
-    return Interval(min(spare.low - min(used, 0.0), 0.0), max(spare.high - max(used, 0.0), 0.0))
+def _fail_safe(ess_id: str, word: laws.LastWord) -> dict[str, tuple[str, str]]:
+    missing = [reason for reason in word.reasons if reason.endswith("_undefined")]
+    if not missing:
+        return {}
+    message = f"{', '.join(missing)}: the battery stays at 0 W"
+    return {f"_fail_safe_{ess_id}": (f"{ess_id}/ActivePower", message)}
+
+
+def _alone(grid: float | None, all_ess: float | None, ess: float | None) -> float | None:
+    """The grid's power as it would be without every other battery."""
+    return None if grid is None or all_ess is None or ess is None else grid + all_ess - ess
 
 
 def _sums(devices: Mapping[str, Device]) -> dict[str, float | None]:

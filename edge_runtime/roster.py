@@ -67,7 +67,7 @@ class Roster:
         self.posts: list[Post] = []
 
     def load(self, scheduler: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> None:
-        """Take in the section. A controller keeps what it remembers through any change but that of its class."""
+        """Take in the section. A controller remembers through every change but that of its class."""
         before = {post.controller_id: post for post in self.posts}
         strategy = scheduler["strategy"]
         self.posts = sorted(

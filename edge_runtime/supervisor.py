@@ -199,4 +199,5 @@ class Supervisor:
 
 
 def _nothing_yet() -> dict[str, Any]:
-    return {"controllers": {}, "devices": {}, "alarms": [], "safe_mode": None, "set_points": {}}
+    unjudged: dict[str, Any] = {"alarms": [], "alarm_book": None}
+    return {"controllers": {}, "devices": {}, **unjudged, "safe_mode": None, "set_points": {}}

@@ -1,0 +1,29 @@
+"""What several batteries may do together in one turn: each uses up a part of it for the ones after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from edge_runtime.interval import Interval
+from edge_runtime.limits import LocalLimits
+
+
+@dataclass(slots=True)
+class Share:
+    """`left` is what the local limits still allow; `_shifts` how far batteries of a meter have moved."""
+
+    left: Interval
+    _shifts: dict[str | None, float] = field(default_factory=dict)
+
+    def take(self, meter_id: str | None, *, sent: float, measured: float | None) -> None:
+        low, high = self.left.low - min(sent, 0.0), self.left.high - max(sent, 0.0)
+        self.left = Interval(min(low, 0.0), max(high, 0.0))
+        self._shifts[meter_id] = self.shift(meter_id) + sent - (sent if measured is None else measured)
+
+    def shift(self, meter_id: str | None) -> float:
+        """Watts by which the grid connection is relieved beyond what its meter showed."""
+        return self._shifts.get(meter_id, 0.0)
+
+
+def share_of(limits: LocalLimits) -> Share:
+    return Share(Interval(-limits.max_charge_watts, limits.max_discharge_watts))

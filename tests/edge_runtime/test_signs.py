@@ -1,0 +1,104 @@
+"""The alarm that catches a wrong sign: raised when the grid moves with the set-point, and not by the load."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from edge_runtime.classes import make_controller
+from edge_runtime.controllers import Inputs
+from edge_runtime.interval import Interval
+from edge_runtime.signs import SignWatch
+from tests.edge_runtime.test_controllers import inputs
+
+LIMITS = Interval(-5000, 5000)
+
+
+class Loop:
+    """A battery that balances a house, with the sign of its power or of the meter turned round at will."""
+
+    def __init__(self, *, battery: int = 1, meter: int = 1) -> None:
+        self.watch = SignWatch()
+        self._controller = make_controller(
+            "ctrl0", "BalancingController", {"target_grid_power": 0, "deadband_watts": 50}
+        )
+        self._battery, self._meter = battery, meter
+        self._power = 0.0
+
+    def turn(self, load: float) -> bool:
+        """One cycle; whether the alarm stands after it."""
+        grid = self._meter * (load - self._battery * self._power)
+        seen = inputs(grid=grid, ess=self._power)
+        seen = Inputs(seen.grid_watts, seen.ess_watts, 50, LIMITS, 0, seen.now_at)
+        self._power = float(round(self._controller.act(seen, LIMITS).least_effort))
+        self.watch.note("bms", "meter", grid, self._power)
+        return bool(self.watch.wrong())
+
+
+@pytest.mark.parametrize("turned", [{"battery": -1}, {"meter": -1}])
+@pytest.mark.parametrize("load", [600, 3000, -2500])
+def test_a_wrong_sign_is_found_while_the_power_runs_away_and_stays_found(
+    turned: dict[str, int], load: float
+) -> None:
+    loop = Loop(**turned)
+    stands = [loop.turn(load) for _ in range(200)]
+    assert True in stands[:12]
+    assert all(stands[12:])
+
+
+def test_the_alarm_names_both_suspects() -> None:
+    loop = Loop(battery=-1)
+    for _ in range(20):
+        loop.turn(3000)
+    ((name, (channel, message)),) = loop.watch.wrong().items()
+    assert name == "_wrong_sign_bms"
+    assert channel == "meter/ActivePower"
+    assert "the sign of bms or of meter is wrong" in message
+
+
+def jumps(chance: random.Random, before: float) -> float:
+    return chance.choice([300, 900, 2300, 4000]) if chance.random() < 0.05 else before
+
+
+def ramps(chance: random.Random, before: float) -> float:
+    return 0 if before > 4500 else before + chance.choice([0, 100, 300])
+
+
+def noise(chance: random.Random, _before: float) -> float:
+    return 1500 + chance.gauss(0, 400)
+
+
+@pytest.mark.parametrize("load", [jumps, ramps, noise])
+def test_right_signs_raise_no_alarm_whatever_the_house_does(
+    load: Callable[[random.Random, float], float],
+) -> None:
+    chance, loop, watts = random.Random(7), Loop(), 500.0
+    stands = 0
+    for _ in range(20_000):
+        watts = load(chance, watts)
+        stands += loop.turn(watts)
+    assert stands == 0
+
+
+def test_a_sign_that_was_put_right_clears_the_alarm() -> None:
+    loop = Loop(battery=-1)
+    for _ in range(20):
+        loop.turn(3000)
+    loop._battery = 1
+    assert [loop.turn(3000) for _ in range(60)][-1] is False
+
+
+def test_an_unknown_grid_begins_anew() -> None:
+    watch = SignWatch()
+    for step, grid in enumerate([0, 500, None, 1000, 1500, 2000]):
+        watch.note("bms", "meter", grid, 500.0 * step)
+    assert watch.wrong() == {}
+
+
+def test_a_battery_that_nobody_drives_has_no_sign() -> None:
+    watch = SignWatch()
+    for step in range(8):
+        watch.note("bms", "meter", 500.0 * step, 500.0 * step)
+    assert watch.wrong() != {}
+    watch.forget("bms")
+    assert watch.wrong() == {}
