@@ -15,7 +15,7 @@ from edge_agent import cli, control, inquiry, wording
 from edge_agent.asking import diff
 from edge_agent.service import UNIT_PATH, unit
 from edge_agent.settings import AgentSettings, NotEnrolledError, SettingsError, load_settings
-from edge_agent.store import Store, StoreError
+from edge_agent.store import Store, StoreError, StoreUnfinishedError, folder_lock
 from edge_agent.version import VERSION
 
 SYNC_WITHIN_S = 30.0
@@ -92,11 +92,21 @@ def _ask_or_read(
     try:
         return control.ask(settings.socket, command, arguments)
     except control.NotRunningError:
-        store = Store.open(settings.database, read_only=True)
+        store = _open_stopped(settings)
         try:
             return read(store)
         finally:
             store.close()
+
+
+def _open_stopped(settings: AgentSettings) -> Store:
+    """Read-only; after a crash in the middle of a write its journal is rolled back first."""
+    try:
+        return Store.open(settings.database, read_only=True)
+    except StoreUnfinishedError:
+        with folder_lock(settings.data):
+            Store.open(settings.database).close()
+        return Store.open(settings.database, read_only=True)
 
 
 def _shown(parsed: argparse.Namespace, found: Answer, text: Callable[[Answer], str]) -> int:

@@ -41,7 +41,6 @@ WRITES = (
     "key_promoted",
     "enroll_nonce",
     "enroll_key",
-    "enroll_root",
     "enroll_settings",
     "rebuilt",
 )

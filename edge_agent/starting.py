@@ -14,7 +14,7 @@ from edge_agent.durable import sync_folder
 from edge_agent.faultpoints import reach
 from edge_agent.second import SecondCopy
 from edge_agent.states import Phase, State
-from edge_agent.store import Store, StoreCorruptError, StoreMissingError
+from edge_agent.store import Store, StoreCorruptError, StoreMissingError, StoreUnfinishedError
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def open_core(data: Path, clock: Clock, new_id: Callable[[], str]) -> Core:
     try:
         core = Core(Store.open(database), second, clock, new_id)
         return _with_floor_of(core, second)
-    except (StoreMissingError, StoreCorruptError) as error:
+    except (StoreMissingError, StoreCorruptError, StoreUnfinishedError) as error:
         log.error("%s: rebuilding from the second copy", error.detail)
         _set_aside(database, stamp(clock.wall()))
         core = rebuild(database, second, clock, new_id)

@@ -74,6 +74,10 @@ class StoreWriteError(StoreError):
     """Nothing was written (disk full, read-only): keep running what runs and try again."""
 
 
+class StoreUnfinishedError(StoreError):
+    """A killed agent left a journal: it has to be rolled back before anybody can read."""
+
+
 class StoreBusyError(StoreError):
     """Another agent process uses this folder."""
 
@@ -126,6 +130,8 @@ class Store:
         try:
             sound = self._db.execute("pragma quick_check(1)").fetchone()[0]
             layout = self._db.execute("pragma user_version").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            raise StoreUnfinishedError(f"the last write was interrupted: {error}") from error
         except sqlite3.DatabaseError as error:
             raise StoreCorruptError(f"the database cannot be read: {error}") from error
         if sound != "ok" or layout != LAYOUT:

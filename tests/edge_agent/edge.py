@@ -112,9 +112,7 @@ class Edge:
 
     def close(self) -> None:
         self.kill()
-        pid = self.runtime_pid()
-        if pid is not None and self._is_our_runtime(pid):
-            os.kill(pid, signal.SIGKILL)
+        self.kill_runtime()
 
     def _is_our_runtime(self, pid: int) -> bool:
         try:
@@ -128,10 +126,22 @@ class Edge:
         except (FileNotFoundError, ValueError):
             return None
 
+    def kill_runtime(self) -> None:
+        pid = self.runtime_pid()
+        if pid is not None and self._is_our_runtime(pid):
+            os.kill(pid, signal.SIGKILL)
+
     # --- eyes
 
     def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
         return control.ask(self.data / "agent.sock", command, arguments)
+
+    def ask_soon(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """An agent that dies while it is asked has nothing to say."""
+        try:
+            return self.ask(command, **arguments)
+        except (control.NotRunningError, OSError):
+            return {}
 
     def active(self) -> dict[str, Any]:
         """What stands in document.json."""

@@ -4,7 +4,8 @@
 "init_failed": "<controller id>", "overruns": n, "silent_device": "<device id>", "stay_on": version}.
 """
 
-# ruff: noqa: PTH - pathlib would cost as much to load as everything else here together
+# pathlib would cost as much to load as everything else here together:
+# ruff: noqa: PTH123, PTH105
 
 import json
 import os
