@@ -65,7 +65,8 @@ class Core:
         """Take in a document at a cycle boundary; only the sections that differ touch anything."""
         changed = document.differs(self._document)
         if "modbus_devices" in changed or "profiles" in changed:
-            self._devices.load(document.devices, document.profiles)
+            given_up = self._devices.load(document.devices, document.profiles)
+            self._sent = {name: watts for name, watts in self._sent.items() if name not in given_up}
             self._signs = SignWatch()
         if "scheduler" in changed:
             self._roster.load(document.sections["scheduler"], document.controllers)
@@ -86,9 +87,9 @@ class Core:
         image = self._image(turn)
         self._roster.bind(self._devices.by_id)
         if document.safe_mode and not (self._safe_states and all(self._safe_states.values())):
-            self._safe_states = self._devices.write_safe_states()
+            self._safe_states = self._devices.write_safe_states(insist=self._safe_states is None)
         unsafe = self._drive(image)
-        own = unsafe | self._signs.wrong() | _overrunning(turn, document)
+        own = unsafe | self._devices.alarms() | self._signs.wrong() | _overrunning(turn, document)
         self._active_alarms = self._alarms.judge(self._channels(image, turn), turn.now_s, turn.now_at, own)
         self._count_failures(document)
 
@@ -120,8 +121,8 @@ class Core:
         """One battery after the other; what limits allow them all together is used up on the way."""
         unsafe: dict[str, tuple[str, str]] = {}
         share = share_of(self._limits)
-        for ess in [device for device in self._devices.by_id.values() if device.settings.role == "ess"]:
-            posts = self._roster.of(ess.device_id)
+        for ess in self._devices.by_id.values():
+            posts = self._roster.of(ess.device_id) if ess.settings.role == "ess" else []
             if posts:
                 unsafe |= self._steer(ess, posts, image, share)
             else:
@@ -183,8 +184,8 @@ class Core:
     def _let_go(self, ess: Device) -> None:
         """No controller drives it any more: its safe state once, then hands off."""
         self._signs.forget(ess.device_id)
-        if ess.device_id in self._sent and ess.write_safe_state():
-            del self._sent[ess.device_id]
+        if ess.owed and ess.write_safe_state(insist=False):
+            self._sent.pop(ess.device_id, None)
 
     def _channels(self, image: Image, turn: Turn) -> dict[str, float | None]:
         states = {

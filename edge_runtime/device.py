@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final
@@ -38,6 +38,8 @@ class DeviceSettings:
     limits: Mapping[str, Any]
     safe_writes: tuple[tuple[str, float], ...]
     reversion: tuple[str, float] | None
+    entry: Mapping[str, Any] = field(compare=False, repr=False)
+    profile: Mapping[str, Any] = field(compare=False, repr=False)
 
     @property
     def takes_set_points(self) -> bool:
@@ -81,6 +83,8 @@ def settings_of(entry: Mapping[str, Any], profile: Mapping[str, Any]) -> DeviceS
         limits=entry.get("limits", {}),
         safe_writes=tuple((write["point"], write["value"]) for write in profile.get("safe_writes", ())),
         reversion=(reversion["point"], reversion["seconds"]) if reversion else None,
+        entry=entry,
+        profile=profile,
     )
 
 
@@ -103,10 +107,10 @@ class Device:
     A device that failed is probed beside the cycle, so one lock stands between its readers and writers.
     """
 
-    def __init__(self, settings: DeviceSettings, field: FieldDevice, book: Book = forget) -> None:
+    def __init__(self, settings: DeviceSettings, device: FieldDevice, book: Book = forget) -> None:
         self.settings = settings
         self.owed = False
-        self._field = field
+        self._device = device
         self._book = book
         self._lock = threading.Lock()
         self._values: dict[str, float | None] = dict.fromkeys(chain(*settings.fast, *settings.slow))
@@ -130,9 +134,12 @@ class Device:
         return self._session is not None and self._failures == 0
 
     @property
-    def failing(self) -> bool:
-        """It did not answer last time, and is only probed now and then."""
-        return self._failures > 0
+    def was_read(self) -> bool:
+        """It answered the last time that it was asked; others are probed now and then."""
+        return self._last_read_at is not None and self._failures == 0
+
+    def is_due(self, now_s: float) -> bool:
+        return now_s >= self._retry_at_s
 
     @property
     def refuses_writes(self) -> str | None:
@@ -141,7 +148,7 @@ class Device:
 
     @property
     def power_rating(self) -> tuple[float, float] | None:
-        rating = self._field.power_rating()
+        rating = self._device.power_rating()
         return (rating.max_charge_watts, rating.max_discharge_watts) if rating else None
 
     def poll(self, now_s: float, now_at: datetime) -> None:
@@ -154,7 +161,7 @@ class Device:
             try:
                 self._identify()
                 for block in (*self.settings.fast, *self._slow_turn()):
-                    values |= self._field.read(block)
+                    values |= self._device.read(block)
             except FieldError as error:
                 self._failed(str(error))
             else:
@@ -187,11 +194,16 @@ class Device:
             self._book(self)
         return True
 
+    def leave(self, now_s: float) -> bool:
+        """One more try of the safe state, unless the device is being left alone after a failure."""
+        self._now_s = now_s
+        return self.write_safe_state(insist=False)
+
     def close(self) -> None:
-        self._field.close()
+        self._device.close()
 
     def health(self) -> dict[str, Any]:
-        missing = self._field.missing()
+        missing = self._device.missing()
         lacks = [f"{point}: {why}" for point, why in missing.items()]
         detail = self._serial_error or self._trouble or "; ".join(lacks)
         fast = any(point in missing for point in chain(*self.settings.fast))
@@ -204,11 +216,11 @@ class Device:
 
     def _identify(self) -> None:
         """Who answers in a new session may be somebody else: no write before the serial number is read."""
-        session = self._field.session()
+        session = self._device.session()
         if session == self._session:
             return
         self._session = None
-        expected, serial = self.settings.expect_serial, self._field.serial()
+        expected, serial = self.settings.expect_serial, self._device.serial()
         self._serial_error = None
         if expected is not None and serial != expected:
             self._serial_error = (
@@ -231,7 +243,7 @@ class Device:
                 self._identify()
                 if self._serial_error is not None:
                     return False
-                self._field.write(writes)
+                self._device.write(writes)
             except UnreachableError as error:
                 self._failed(str(error))
                 return False

@@ -1,15 +1,24 @@
-"""All devices of the document: made, kept when untouched, polled bus by bus at the same time."""
+"""All devices of the document: made, kept when untouched, left safe when given up, polled bus by bus."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+from edge_runtime.departing import Address, Departing, address_of, write_safe
 from edge_runtime.device import Device, DeviceSettings, settings_of
 from edge_runtime.field import FieldDevice
+from edge_runtime.ledger import Ledger
 from edge_runtime.limits import LocalLimits
+
+PROBE_PATIENCE_S: Final = 0.1
+"""How long a cycle waits for devices that did not answer before; then they are read beside it."""
+
+
+DEPARTED: Final = ""
+"""Where the probe of departed devices stands among those of the buses."""
 
 
 class DocumentDeviceError(Exception):
@@ -23,46 +32,73 @@ class Field(Protocol):
 
 
 class Devices:
-    """One bus is one line of devices that wait for each other; different buses do not."""
+    """One bus is one line of devices that wait for each other; different buses do not.
 
-    def __init__(self, field: Field, limits: LocalLimits) -> None:
+    A device that answers is waited for, and a period too short for it is an overrun; one that does not is
+    probed beside the cycle, so that it cannot hold up the others.
+    """
+
+    def __init__(self, field: Field, limits: LocalLimits, ledger: Ledger | None = None) -> None:
         self._field = field
         self._limits = limits
+        self._ledger = ledger or Ledger(None)
+        self._unread_ledger = True
         self._devices: dict[str, Device] = {}
+        self._departing = Departing()
         self._refused: dict[str, str] = {}
-        self._buses: list[list[Device]] = []
+        self._buses: dict[str, list[Device]] = {}
+        self._probes: dict[str, Future[None]] = {}
         self._pool: ThreadPoolExecutor | None = None
+        self._now_s = 0.0
 
     @property
     def by_id(self) -> Mapping[str, Device]:
         return self._devices
 
-    def load(self, entries: Iterable[Mapping[str, Any]], profiles: Mapping[str, Any]) -> None:
-        """Take in the section. A device with the same entry and profile goes on undisturbed."""
-        kept, self._devices, self._refused = self._devices, {}, {}
-        for entry in entries:
-            name = entry["device_id"]
-            try:
-                self._devices[name] = self._device(entry, profiles, kept.get(name))
-            except DocumentDeviceError as error:
-                self._refused[name] = str(error)
+    def load(self, entries: Iterable[Mapping[str, Any]], profiles: Mapping[str, Any]) -> set[str]:
+        """Take in the section; the names of devices that were given up or are reached elsewhere now.
+
+        First those get their safe state at their old address. A device with the same entry and profile goes
+        on undisturbed.
+        """
+        wanted = self._wanted(entries, profiles)
+        before, self._devices = self._devices, {}
+        given_up = {
+            name: device
+            for name, device in before.items()
+            if name not in wanted or wanted[name].control != device.settings.control
+        }
+        self._departing.leave(given_up.values(), self._now_s)
+        for name, settings in wanted.items():
+            kept = before.get(name) if name not in given_up else None
+            self._devices[name] = self._device(settings, kept)
+        owners = {address_of(device): device for device in self._devices.values()}
+        self._take_over_debts(owners)
+        for device in self._departing.give_up_on(set(owners)):
+            self._inherit(owners[address_of(device)], device)
         self._gather_buses()
+        return set(given_up)
 
     def poll(self, now_s: float, now_at: datetime) -> None:
         """Read every bus once; what a driver throws comes out here."""
-
-        def poll_bus(bus: list[Device]) -> None:
-            for device in bus:
-                device.poll(now_s, now_at)
-
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(max_workers=max(len(self._buses), 1), thread_name_prefix="bus")
-        for answer in [self._pool.submit(poll_bus, bus) for bus in self._buses]:
+        self._now_s = now_s
+        pool = self._workers()
+        reads = [
+            pool.submit(_poll, [device for device in bus if device.was_read], now_s, now_at)
+            for bus in self._buses.values()
+        ]
+        for answer in reads:
             answer.result()
+        self._probe(pool, now_s, now_at)
 
-    def write_safe_states(self) -> dict[str, bool]:
+    def write_safe_states(self, *, insist: bool = True) -> dict[str, bool]:
         """Every device's safe state: which were written, which could not be."""
-        return {name: device.write_safe_state() for name, device in self._devices.items()}
+        departed = self._departing.devices if insist else []
+        return write_safe([*departed, *self._devices.values()], insist=insist)
+
+    def alarms(self) -> dict[str, tuple[str, str]]:
+        """What the runtime itself has to say about devices that it gave up."""
+        return self._departing.alarms()
 
     def health(self) -> dict[str, Any]:
         refused = {
@@ -75,22 +111,102 @@ class Devices:
         if self._pool is not None:
             self._pool.shutdown(wait=False)
             self._pool = None
+        for device in [*self._devices.values(), *self._departing.devices]:
+            device.close()
 
-    def _device(self, entry: Mapping[str, Any], profiles: Mapping[str, Any], before: Device | None) -> Device:
+    # --- taking in a section
+
+    def _wanted(
+        self, entries: Iterable[Mapping[str, Any]], profiles: Mapping[str, Any]
+    ) -> dict[str, DeviceSettings]:
+        wanted: dict[str, DeviceSettings] = {}
+        self._refused = {}
+        for entry in entries:
+            name = entry["device_id"]
+            try:
+                wanted[name] = self._settings(entry, profiles)
+            except DocumentDeviceError as error:
+                self._refused[name] = str(error)
+        return wanted
+
+    def _settings(self, entry: Mapping[str, Any], profiles: Mapping[str, Any]) -> DeviceSettings:
         profile = profiles.get(entry["profile"])
         if profile is None:
             raise DocumentDeviceError(f"the document does not carry the profile {entry['profile']}")
         settings = settings_of(entry, profile)
         if not self._limits.allows_host(settings.host):
             raise DocumentDeviceError(f"the local limits do not allow the host {settings.host}")
+        return settings
+
+    def _device(self, settings: DeviceSettings, before: Device | None) -> Device:
         if before is not None and before.settings == settings:
             return before
-        return Device(settings, self._field.device(settings))
+        device = Device(settings, self._field.device(settings), self._ledger.book)
+        if before is not None:
+            device.owed = before.owed
+            before.close()
+        return device
+
+    def _inherit(self, owner: Device, device: Device) -> None:
+        """What stands at this address now is left safe by its own profile, unless somebody drives it."""
+        if owner.settings.takes_set_points:
+            owner.owed = True
+        else:
+            self._ledger.strike(device.settings)
+
+    def _take_over_debts(self, owners: Mapping[Address, Device]) -> None:
+        """What an earlier run drove is driven on, or left safe by whoever has its address now."""
+        if not self._unread_ledger:
+            return
+        self._unread_ledger = False
+        for debt in self._ledger.read():
+            settings = debt.settings
+            device = Device(settings, self._field.device(settings), self._ledger.book)
+            device.owed = True
+            owner = owners.get(address_of(device))
+            if owner is not None:
+                self._inherit(owner, device)
+            if owner is None and self._limits.allows_host(settings.host):
+                self._departing.owe(device, self._now_s)
+            else:
+                device.close()
 
     def _gather_buses(self) -> None:
-        buses: dict[str, list[Device]] = {}
+        self._buses = {}
         for device in self._devices.values():
-            buses.setdefault(device.settings.bus, []).append(device)
-        if len(buses) != len(self._buses):
-            self.close()
-        self._buses = list(buses.values())
+            self._buses.setdefault(device.settings.bus, []).append(device)
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+            self._pool = None
+
+    # --- polling
+
+    def _workers(self) -> ThreadPoolExecutor:
+        """A worker for each bus, and one more for each that is being probed."""
+        if self._pool is None:
+            workers = 2 * len(self._buses) + 1
+            self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="bus")
+        return self._pool
+
+    def _probe(self, pool: ThreadPoolExecutor, now_s: float, now_at: datetime) -> None:
+        for bus, probe in list(self._probes.items()):
+            if probe.done():
+                del self._probes[bus]
+                probe.result()
+        fresh: list[Future[None]] = []
+        for bus, devices in self._buses.items():
+            due = [device for device in devices if not device.was_read and device.is_due(now_s)]
+            if due and bus not in self._probes:
+                fresh.append(pool.submit(_poll, due, now_s, now_at))
+                self._probes[bus] = fresh[-1]
+        if self._departing.devices and DEPARTED not in self._probes:
+            fresh.append(pool.submit(self._departing.retry, now_s))
+            self._probes[DEPARTED] = fresh[-1]
+        done, _ = wait(fresh, timeout=PROBE_PATIENCE_S)
+        for answer in done:
+            answer.result()
+
+
+def _poll(devices: list[Device], now_s: float, now_at: datetime) -> None:
+    for device in devices:
+        device.poll(now_s, now_at)
