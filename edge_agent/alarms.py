@@ -7,8 +7,9 @@ tells a thing twice or forgets an end. A report of another EMS needs no more tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 AGAIN_AFTER_S: Final = 60.0
@@ -47,8 +48,9 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One event of type `alarm`; `state` is `raised` (again for a reminder or a new severity) or `cleared`."""
+    """One event of type `alarm`. `state`: `raised` (again for a reminder or a new severity) or `cleared`."""
 
+    alarm_id: str
     state: str
     detail: str
     data: Mapping[str, Any]
@@ -94,12 +96,13 @@ class Alarms:
         told: dict[str, Told] = {}
         for name in (*before, *(other for other in (*ended, *standing) if other not in before)):
             known, stands, end = before.get(name), standing.get(name), ended.get(name)
+            found: list[News] = []
             if len(news) >= MOST_AT_ONCE:
-                found, then = [], known
+                then = known
             elif known is None or known.over:
                 found, then = self._begun(known, stands, end)
             else:
-                found, then = _gone_on(known, stands, end, waits=name in undecided)
+                found, then = _gone_on(name, known, stands, end, waits=name in undecided)
             news += found
             if then is not None:
                 told[name] = then
@@ -120,12 +123,8 @@ class Alarms:
         return [raised] if stands else [raised, _news("cleared", latest)], _told(latest, over=stands is None)
 
 
-def stored(told: Mapping[str, Told]) -> dict[str, dict[str, Any]]:
-    return {name: asdict(facts) for name, facts in told.items()}
-
-
 def _gone_on(
-    known: Told, stands: Entry | None, end: Entry | None, *, waits: bool
+    name: str, known: Told, stands: Entry | None, end: Entry | None, *, waits: bool
 ) -> tuple[list[News], Told | None]:
     """The cloud knows of an open episode: it stands, stands differently, or is over.
 
@@ -141,10 +140,9 @@ def _gone_on(
         return [_news("cleared", end)], replace(known, over=True)
     if waits:
         return [], known
-    data = {"severity": known.severity, "channel": known.channel, "value": None}
-    return [News("cleared", f"{known.channel}: no longer watched, or in order", data)], replace(
-        known, over=True
-    )
+    facts = {"id": name, "severity": known.severity, "channel": known.channel, "value": None}
+    over = News(name, "cleared", f"{name} is over: no longer watched", {**facts, "state": "cleared"})
+    return [over], replace(known, over=True)
 
 
 def _told(entry: Entry, *, over: bool = False) -> Told:
@@ -159,12 +157,14 @@ def _news(state: str, entry: Entry) -> News:
         "severity": entry.severity,
         "channel": entry.channel,
         "value": entry.value,
+        "state": state,
         "since": entry.since,
         "repeats": entry.repeats,
         "notification": list(entry.notification),
         "message": entry.message,
     }
-    return News(state, f"{entry.channel} {entry.rule} is {state} at {value}{said}", data)
+    detail = f"{entry.name} {state}: {entry.channel} is {value} ({entry.rule}){said}"
+    return News(entry.name, state, detail, data)
 
 
 def _entries(listed: Any) -> dict[str, Entry]:
@@ -177,7 +177,8 @@ def _entry(body: Any) -> Entry | None:
     if not isinstance(body, Mapping) or not isinstance(body.get("id"), str):
         return None
     value, repeats, senders = body.get("value"), body.get("repeats"), body.get("notification")
-    severity = body.get("severity")
+    severity = "fault" if body.get("severity") == "critical" else body.get("severity")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return Entry(
         name=body["id"][:128],
         channel=str(body.get("channel", ""))[:128],
@@ -186,6 +187,6 @@ def _entry(body: Any) -> Entry | None:
         message=str(body.get("message", ""))[:200],
         notification=tuple(str(one)[:32] for one in senders[:8]) if isinstance(senders, list) else (),
         since=str(body.get("since", ""))[:32],
-        value=value if isinstance(value, int | float) and not isinstance(value, bool) else None,
+        value=value if is_number else None,
         repeats=repeats if isinstance(repeats, int) else 0,
     )

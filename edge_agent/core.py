@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from edge_agent.alarms import News
 from edge_agent.clocks import Clock, stamp
 from edge_agent.faultpoints import reach
 from edge_agent.machine import step
@@ -158,6 +159,21 @@ class Core:
         reach("before:outbox")
         self.write(lambda: self._append(kind, version, code, detail, data))
         reach("after:outbox")
+
+    def tell_alarms(
+        self, fact: str, told: Mapping[str, Any], news: Sequence[News], version: int | None
+    ) -> bool:
+        """Events of type `alarm`, and what is told with them, in one transaction."""
+
+        def write() -> None:
+            self.store.set_fact(fact, told)
+            for one in news:
+                self._append("alarm", version, one.state, one.detail, one.data)
+
+        reach("before:outbox")
+        written = self.write(write)
+        reach("after:outbox")
+        return written
 
     def emit_once(self, kind: str, code: str, detail: str, *, version: int | None = None) -> None:
         """The same thing said again within the hour is left out: polls repeat themselves."""

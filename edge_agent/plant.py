@@ -32,6 +32,7 @@ class Plant:
 
     def __init__(self, drivers: Sequence[ProcessDriver], edge_id: str) -> None:
         self.drivers = list(drivers)
+        self.newest: dict[str, dict[str, Any] | None] = {}
         self._edge_id = edge_id
         self._watches: list[Watch] = []
         self._told_s = 0.0
@@ -111,8 +112,9 @@ class Plant:
     def observe(self, at_s: float) -> Observation:
         """Read every driver's newest report and judge it."""
         failed, gates = None, {}
+        self.newest = {driver.settings.name: driver.health() for driver in self.drivers}
         for driver, watch in zip(self.drivers, self._watches, strict=False):
-            failed = failed or watch.take(driver.health(), at_s)
+            failed = failed or watch.take(self.newest[driver.settings.name], at_s)
             prefix = f"{driver.settings.name}/" if len(self.drivers) > 1 else ""
             gates.update({prefix + name: gate for name, gate in watch.gates.items()})
         watched = bool(self._watches)

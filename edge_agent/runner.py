@@ -45,6 +45,7 @@ from edge_agent.states import (
     Version,
 )
 from edge_agent.syncing import Sync
+from edge_agent.telling import Teller
 from edge_agent.tempo import DEFAULT_HEARTBEAT_S, DEFAULT_POLL_S, Uniform
 from edge_agent.timers import Timers
 from edge_agent.version import VERSION
@@ -80,6 +81,7 @@ class Agent:
         self.intake = Intake(core, settings, self.advance)
         self.gatekeeper = Gatekeeper(core, self.plant, self.intake)
         self.watcher = Watcher(core, self.plant, settings.drivers[0])
+        self.teller = Teller(core, self.plant)
         keyring = Keyring(settings.key_file)
         road = Road(
             settings.server_url,
@@ -339,6 +341,8 @@ class Agent:
     def _watch(self) -> None:
         self._undo_drift()
         event = self.watcher.look()
+        if self.teller.tell():
+            self.sync.events_soon()
         if event is not None:
             self.advance(event)
         self.look_at_barrier()
