@@ -30,6 +30,12 @@ class EdgePlan:
     sections: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
     changed: tuple[str, ...] = ()
+    problems: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def moves(self) -> bool:
+        """Whether anything is to be written beside its pins."""
+        return self.pins != self.facts.pins or self.problems != self.facts.problems
 
 
 @dataclass(slots=True)
@@ -128,11 +134,12 @@ class Decider:
     ) -> EdgePlan:
         facts, pins, why = targeted
         if why is not None:
-            return EdgePlan(facts, pins, why)
+            return EdgePlan(facts, pins, why, problems=facts.problems)
         group = groups[_key(facts, pins)]
         self._tell(facts, group)
         why = self._why(facts, group, lifted)
-        return EdgePlan(facts, pins, why, group.sections, group.digest, group.changed)
+        problems = tuple({"rule": one.rule, "path": one.path, "detail": one.detail} for one in group.problems)
+        return EdgePlan(facts, pins, why, group.sections, group.digest, group.changed, problems)
 
     def _why(self, facts: EdgeFacts, group: _Group, lifted: Collection[UUID]) -> Why | None:
         if group.problems:

@@ -1,6 +1,6 @@
 """Reading what publishing needs to know, in a number of queries that does not depend on the fleet's size."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -45,6 +45,7 @@ class EdgeFacts:
     published: Pins | None  # what the desired version was resolved from
     sections: "dict[str, str]"  # of the desired version; shared between edges, not to be altered
     quarantines: "tuple[dict[str, str | None], ...]"
+    problems: "tuple[Mapping[str, str], ...]"  # why its pins could not be published when last looked at
     schemas: "tuple[str, ...]"  # what the agent said that it knows; empty: it said nothing yet
 
 
@@ -74,7 +75,7 @@ _EDGES = """
 SELECT e.id, e.edge_id, e.site_id, s.code, e.retired_at IS NOT NULL,
        EXISTS (SELECT FROM configs_hold h WHERE h.edge_id = e.id AND h.released_at IS NULL),
        p.organization_revision_id::text, p.site_revision_id::text, p.edge_revision_id::text,
-       p.registry_id, p.schema,
+       p.registry_id, p.schema, p.problems::text,
        coalesce(d.version, 0), d.digest,
        v.organization_revision_id::text, v.site_revision_id::text, v.edge_revision_id::text,
        v.registry_id, v.schema,
@@ -117,12 +118,13 @@ def edges(organization_id: UUID, reach: Reach) -> list[EdgeFacts]:
             retired=row[4],
             held=row[5],
             pins=pins(uid(row[6]), uid(row[7]), uid(row[8]), row[9], row[10]),
-            version=row[11],
-            digest=row[12],
-            published=pins(uid(row[13]), uid(row[14]), uid(row[15]), row[16], row[17]) if row[18] else None,
-            sections=loads(row[18]) or {},
-            quarantines=tuple(loads(row[19]) or ()),
-            schemas=tuple(loads(row[20]) or ()),
+            problems=tuple(loads(row[11]) or ()),
+            version=row[12],
+            digest=row[13],
+            published=pins(uid(row[14]), uid(row[15]), uid(row[16]), row[17], row[18]) if row[19] else None,
+            sections=loads(row[19]) or {},
+            quarantines=tuple(loads(row[20]) or ()),
+            schemas=tuple(loads(row[21]) or ()),
         )
         for row in rows
     ]

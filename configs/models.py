@@ -136,6 +136,8 @@ class EdgePins(TenantModel):
     edge_revision = _within("configs.Revision", null=True)
     registry = models.ForeignKey("configs.RegistryRevision", models.PROTECT, related_name="+", db_index=False)
     schema = models.CharField(max_length=32, default=SCHEMA_ID)
+    # Why the pins lead to nothing that can be published: [{rule, path, detail}]; the edge keeps what it has.
+    problems = models.JSONField(default=list)
 
 
 class HoldSource(models.TextChoices):

@@ -127,12 +127,22 @@ class Resolver:
     def _merge(self, name: str, inputs: Inputs) -> JsonValue | MergeError:
         key = (name, inputs)
         if key not in self._merged:
-            bodies = [{name: self._values[token]} for token in inputs if token]
-            try:
-                self._merged[key] = merge_section(name, bodies)
-            except MergeError as error:
-                self._merged[key] = error
+            self._merged[key] = self._fold(name, inputs)
         return self._merged[key]
+
+    def _fold(self, name: str, inputs: Inputs) -> JsonValue | MergeError:
+        """The deepest layer onto what those above it lead to, which many edges share."""
+        depth = max((depth for depth, token in enumerate(inputs) if token), default=0)
+        values = [self._values[inputs[depth]]]
+        if any(inputs[:depth]):
+            above = self._merge(name, (inputs[0], inputs[1] if depth == 2 else 0, 0))
+            if isinstance(above, MergeError):
+                return above
+            values.insert(0, above)
+        try:
+            return merge_section(name, [{name: value} for value in values if value is not MISSING])
+        except MergeError as error:
+            return error
 
     def inherited(self, name: str, pins: Pins) -> JsonObject:
         """{name: value} of an incomplete document, unchecked; {} where nothing is."""

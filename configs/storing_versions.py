@@ -22,9 +22,9 @@ ROWS_A_STATEMENT = 20_000
 _PINS = """
 UPDATE configs_edgepins p
    SET organization_revision_id = n.organization, site_revision_id = n.site, edge_revision_id = n.edge,
-       registry_id = n.registry, schema = n.schema
-  FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::text[])
-       AS n (uid, organization, site, edge, registry, schema)
+       registry_id = n.registry, schema = n.schema, problems = n.problems::jsonb
+  FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::text[], %s::text[])
+       AS n (uid, organization, site, edge, registry, schema, problems)
  WHERE p.edge_id = n.uid AND p.organization_id = %s
 """
 _BLOBS = """
@@ -70,7 +70,7 @@ def store(plan: Plan, sealed: Sequence[Sealed], *, change_set_id: UUID, now: dat
 
 
 def _pins(plan: Plan) -> None:
-    moved = [edge for edge in plan.edges if edge.pins != edge.facts.pins]
+    moved = [edge for edge in plan.edges if edge.moves]
     if not moved:
         return
     columns: list[list[Any]] = [
@@ -80,6 +80,7 @@ def _pins(plan: Plan) -> None:
         [edge.pins.edge for edge in moved],
         [edge.pins.registry for edge in moved],
         [edge.pins.schema for edge in moved],
+        [orjson.dumps(edge.problems).decode() for edge in moved],
     ]
     with connection.cursor() as cursor:
         cursor.execute(_PINS, [*columns, plan.ground.organization.pk])

@@ -35,10 +35,11 @@ class Targets:
 
 
 def find(organization: Organization, change: Change, *, now: datetime) -> Targets:
-    """The rows of an intent. At most three queries. Errors: ChangeRefused naming what does not exist."""
+    """The rows of an intent. At most five queries. Errors: ChangeRefused naming what does not exist."""
     operations = tuple(change.operations)
     excluded = frozenset(change.exclude)
     if change.selector is not None:
+        _check_named(organization.pk, change.selector)
         chosen = [name for name in select(organization.pk, change.selector, now=now) if name not in excluded]
         if not chosen:
             raise ChangeRefused([ChangeError(None, "", "selector", None, "the selector selects no edge")])
@@ -69,6 +70,24 @@ def select(organization_id: UUID, selector: Mapping[str, Any], *, now: datetime)
     if status := selector.get("status"):
         return sorted(_with_headline(rows, status, now))
     return list(rows.order_by("edge_id").values_list("edge_id", flat=True))
+
+
+def _check_named(organization_id: UUID, selector: Mapping[str, Any]) -> None:
+    """A name that means nothing is a slip of the hand, not an empty choice. Errors: ChangeRefused."""
+    known = {
+        "sites": Site.objects.filter(organization_id=organization_id).values_list("code", flat=True),
+        "edges": Edge.objects.filter(organization_id=organization_id).values_list("edge_id", flat=True),
+    }
+    errors = []
+    for member, field in (("sites", "code"), ("edges", "edge_id")):
+        named = set(selector.get(member) or ())
+        found = set(known[member].filter(**{f"{field}__in": named})) if named else set()
+        errors += [
+            ChangeError(None, "", "selector", None, f"there is no {member[:-1]} {name!r} here")
+            for name in sorted(named - found)
+        ]
+    if errors:
+        raise ChangeRefused(errors)
 
 
 def _with_headline(rows: QuerySet[Edge], wanted: Sequence[str], now: datetime) -> Iterable[str]:
