@@ -32,13 +32,15 @@ SELECT l.scope, s.code, e.edge_id, coalesce(l.site_id, e.site_id), r.body
   LEFT JOIN edges_site s ON s.id = l.site_id
   LEFT JOIN edges_edge e ON e.id = l.edge_id
  WHERE l.organization_id = %(organization)s AND e.retired_at IS NULL
-   AND (l.scope <> 'edge' AND r.members && %(lock)s OR %(below)s AND r.members && %(sections)s)
+   AND (l.scope <> 'edge' AND r.members && %(lock)s OR %(below)s AND r.members && %(sections)s
+        OR l.edge_id = ANY(%(moved)s))
 """
 
 
 def check(plan: Plan) -> None:
     """One query. Errors: ChangeRefused for every locked path that this change touches or locks over."""
-    written = [one.operation for one in plan.application.applied if one.operation.op in (*_WRITES, "lock")]
+    relevant = (*_WRITES, "lock", "move")
+    written = [one.operation for one in plan.application.applied if one.operation.op in relevant]
     if not written:
         return
     locked = {one.path for one in written if one.op == "lock"}
@@ -66,6 +68,9 @@ class _Stack:
             self._old[address] = state.body
             self._sites[address] = state.site_id or plan.targets.edge_sites.get(address.target)
         self._new = {**self._old, **plan.application.bodies}
+        self._new_sites = dict(self._sites)
+        for edge_id, code in plan.application.moves.items():
+            self._new_sites[Address(Scope.EDGE, edge_id)] = plan.targets.sites[code]
         self._site_addresses = {
             site: address for address, site in self._sites.items() if address.scope == Scope.SITE
         }
@@ -75,16 +80,23 @@ class _Stack:
         return sorted((one for one in self._new if one.scope != Scope.ORGANIZATION), key=str)
 
     def errors(self, address: Address) -> list[ChangeError]:
-        before = {(one.path, str(one.locked_by.target)) for one in self._violations(address, self._old)}
+        before = {
+            (one.path, str(one.locked_by.target)) for one in self._violations(address, self._old, self._sites)
+        }
         return [
             _error(address, one)
-            for one in self._violations(address, self._new)
+            for one in self._violations(address, self._new, self._new_sites)
             if (one.path, str(one.locked_by.target)) not in before or self._writes(address, one.path)
         ]
 
-    def _violations(self, address: Address, bodies: Mapping[Address, JsonObject]) -> list[LockViolation]:
+    def _violations(
+        self,
+        address: Address,
+        bodies: Mapping[Address, JsonObject],
+        sites: Mapping[Address, UUID | None],
+    ) -> list[LockViolation]:
         uppers = [self._organization]
-        site = self._site_addresses.get(self._sites.get(address))
+        site = self._site_addresses.get(sites.get(address))
         if address.scope == Scope.EDGE and site is not None:
             uppers.append(site)
         layers = [_layer(one, bodies.get(one, {})) for one in (*uppers, address)]
@@ -121,6 +133,7 @@ def _related(
         "lock": [LOCK],
         "below": below,
         "sections": list(sections),
+        "moved": [plan.targets.edges[edge_id] for edge_id in plan.application.moves],
     }
     with connection.cursor() as cursor:
         cursor.execute(_RELATED, parameters)

@@ -91,3 +91,15 @@ def test_a_rollback_passes_a_lock_and_says_so(world: World) -> None:
 def test_an_empty_lock_path_locks_the_whole_layer(world: World) -> None:
     world.desk.publish(("organization/acme", "lock", ""))
     assert refusal(world, ("site/north", "set", PERIOD, 500)) == [("site/north", "", None)]
+
+
+def test_an_edge_cannot_move_under_a_lock_that_it_overrides(world: World) -> None:
+    world.desk.publish(("site/south", "lock", PERIOD))
+    world.desk.publish(("edge/acme-north-1", "set", PERIOD, 500))
+    assert refusal(world, ("edge/acme-north-1", "move", "", "south")) == [
+        ("edge/acme-north-1", PERIOD, "acme-north-1")
+    ]
+    outcome = world.desk.publish(
+        ("edge/acme-north-1", "move", "", "south"), ("edge/acme-north-1", "unset", PERIOD)
+    )
+    assert fates(outcome) == {"acme-north-1": 3}

@@ -7,7 +7,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from configs import fetching, history
+from configs import fetching, heartbeats, history
+from edge_protocol.messages import Heartbeat
+from edges import credentials
+from tests import build
 from tests.configs.conftest import World
 
 THRESHOLD = "/scheduler/controllers/ctrlPeakShaving0/parameters/threshold_watts"
@@ -20,7 +23,7 @@ def counted() -> Iterator[CaptureQueriesContext]:
 
 
 def statements(context: CaptureQueriesContext) -> list[str]:
-    """Without what brackets them: savepoints, and the tenant's setting (twice in a test, once in a server)."""
+    """Without what brackets them: savepoints, and the tenant's setting (twice in a test, once served)."""
     texts = [query["sql"] for query in context.captured_queries]
     return [text for text in texts if "SAVEPOINT" not in text and "set_config" not in text]
 
@@ -84,3 +87,25 @@ def test_history_asks_the_same_however_long_it_is(world: World) -> None:
     assert asked(lambda: history.effective(edge=edge)) == few <= 5
     assert asked(lambda: history.of_path(edge=edge, path=THRESHOLD)) == 1
     assert asked(lambda: history.difference(edge=edge, one=1, other=5)) == 3
+
+
+def test_a_heartbeat_asks_little_and_the_same_however_large_the_fleet(world: World) -> None:
+    _, text = build.make_key(world.north_edge)
+    principal = credentials.authenticate_edge(text, now=build.NOW)
+
+    def beat() -> int:
+        # The status with its head, locked; its update; open requests; the newest root.
+        return asked(
+            lambda: heartbeats.receive(
+                principal=principal,
+                heartbeat=Heartbeat.from_dict({"running": {"version": 0, "digest": None}}),
+                transport="http",
+                now=build.NOW,
+                signer=world.desk.signer,
+            )
+        )
+
+    beat()
+    assert beat() == 4
+    enlarge(world, 5)
+    assert beat() == 4
