@@ -26,6 +26,7 @@ def schema(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view's sig
 
 
 class Docs(SpectacularSwaggerView):
+    http_method_names = ["get", "head"]
     url_name = "openapi"
     renderer_classes = [TemplateHTMLRenderer]
     content_negotiation_class = DefaultContentNegotiation

@@ -1,0 +1,173 @@
+"""What each address answers to whom. A route of the resolver that stands in no row fails the build."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edges import roles
+from edges.roles import Act
+
+ROLE = {"viewer": "viewer", "operator": "operator", "owner": "owner", "other_owner": "owner"}
+EDGES = {"edge": "own", "sibling": "same_org"}
+NOT_SERVED = frozenset({401, 403, 404, 405})
+
+
+@dataclass(frozen=True)
+class Call:
+    """`who`: an act of operators, "edge" (the edge's own key), "either" (both, to read), "public"."""
+
+    who: str
+    ok: frozenset[int] = frozenset({200})
+    query: str = ""
+    body: Callable[[Mapping[str, str]], Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def expected(self, principal: str, target: str, *, names_a_thing: bool) -> frozenset[int]:
+        if self.who == "public":
+            return self.ok
+        if principal in ("anonymous", "revoked", "revoked_edge"):
+            return frozenset({401})
+        if principal in EDGES:
+            return self._for_edge(principal, target)
+        return self._for_person(principal, target, names_a_thing=names_a_thing)
+
+    def _for_edge(self, principal: str, target: str) -> frozenset[int]:
+        if self.who == "either" and not self.values.get("names_an_edge"):
+            return self.ok
+        if self.who not in ("edge", "either"):
+            return frozenset({401})
+        return self.ok if EDGES[principal] == target else frozenset({403})
+
+    def _for_person(self, principal: str, target: str, *, names_a_thing: bool) -> frozenset[int]:
+        if self.who == "edge":
+            return frozenset({401})
+        home = {"own", "same_org"} if principal != "other_owner" else {"other_org"}
+        if names_a_thing and target not in home:
+            return frozenset({404})
+        act: Act = "read" if self.who == "either" else self.who  # type: ignore[assignment]
+        return self.ok if roles.allows(ROLE[principal], act) else frozenset({403})  # type: ignore[arg-type]
+
+
+def reads(**more: Any) -> dict[str, Call]:
+    return {"GET": Call("read", **more), "HEAD": Call("read", **more)}
+
+
+def why(_: Mapping[str, str]) -> dict[str, str]:
+    return {"reason": "matrix"}
+
+
+def change(target: Mapping[str, str]) -> dict[str, Any]:
+    operation = {"scope": "edge", "target": target["edge_id"], "op": "set", "path": "/core_cycle/period_ms"}
+    return {"reason": "matrix", "operations": [operation | {"value": 4000}], "publish": True}
+
+
+def site(_: Mapping[str, str]) -> dict[str, str]:
+    return {"code": "fresh", "name": "Fresh", "time_zone": "UTC"}
+
+
+def edge(target: Mapping[str, str]) -> dict[str, str]:
+    return {"edge_id": "fresh-edge-1", "site": target["site"]}
+
+
+def heartbeat(_: Mapping[str, str]) -> dict[str, Any]:
+    running = {"version": 0, "digest": None}
+    return {"boot_id": "11111111-1111-4111-8111-111111111111", "seq": 1, "running": running}
+
+
+def event(_: Mapping[str, str]) -> dict[str, Any]:
+    one = {
+        "id": "22222222-2222-4222-8222-222222222222",
+        "seq": 9,
+        "type": "alarm",
+        "at": "2026-01-01T00:00:00Z",
+    }
+    return {"events": [one]}
+
+
+CREATED = frozenset({201})
+MATCH = {"If-Match": "*"}
+DRAFT, DONE = {"change_set": "draft"}, {"change_set": "done"}
+ORG, EDGE, SET = (
+    "api/v1/organizations/<str:org>/",
+    "api/v1/edges/<str:edge_id>",
+    "api/v1/change-sets/<uuid:change_set>",
+)
+EDGE_READ = {"GET": Call("edge"), "HEAD": Call("edge")}
+EITHER = {"GET": Call("either"), "HEAD": Call("either")}
+OWN_EDGE = {"names_an_edge": "yes"}
+PUBLIC = {"GET": Call("public"), "HEAD": Call("public")}
+
+API: dict[str, dict[str, Call]] = {
+    "health": PUBLIC,
+    "health/ready": PUBLIC,
+    "metrics": PUBLIC,
+    "static/<path:path>": PUBLIC,
+    "api/openapi.json": PUBLIC,
+    "api/docs": PUBLIC,
+    "api/v1/enroll": {
+        "POST": Call(
+            "public",
+            frozenset({401}),
+            body=lambda _: {"token": "emsn_x", "nonce": "n" * 32, "agent_version": "1", "schemas": ["x"]},
+        )
+    },
+    f"{EDGE}/config": EDGE_READ,
+    f"{EDGE}/config/delta": {name: Call("edge", query="since=1") for name in ("GET", "HEAD")},
+    f"{EDGE}/heartbeat": {"POST": Call("edge", body=heartbeat)},
+    f"{EDGE}/events": {"POST": Call("edge", body=event)},
+    f"{EDGE}/keys/rotate": {"POST": Call("edge", CREATED)},
+    f"{EDGE}/versions/<number:number>/bundle": {
+        name: Call("either", values={"number": "1", **OWN_EDGE}) for name in ("GET", "HEAD")
+    },
+    "api/v1/trust/roots/<number:root_version>": {
+        name: Call("either", values={"root_version": "1"}) for name in ("GET", "HEAD")
+    },
+    "api/v1/organizations": reads(),
+    "api/v1/registry/profiles": reads(),
+    "api/v1/registry/profiles/<str:profile>": reads(values={"profile": "tesla_powerwall_2"}),
+    f"{ORG}sites": {**reads(), "POST": Call("manage_edges", CREATED, body=site)},
+    f"{ORG}sites/<str:site>": {
+        **reads(), "PATCH": Call("manage_edges", body=lambda _: {"name": "x"}, headers=MATCH),
+    },
+    f"{ORG}memberships": reads(),
+    f"{ORG}edges": {**reads(), "POST": Call("manage_edges", CREATED, body=edge)},
+    f"{ORG}fleet": reads(),
+    f"{ORG}events": reads(),
+    f"{ORG}tokens": {
+        "GET": Call("manage_tokens"),
+        "HEAD": Call("manage_tokens"),
+        "POST": Call("manage_tokens", CREATED, body=lambda _: {"name": "t", "role": "viewer"}),
+    },
+    f"{ORG}tokens/<str:token_id>": {"DELETE": Call("manage_tokens")},
+    f"{ORG}layers/<str:scope>/<str:target>": {
+        **reads(), "PUT": Call("publish", body=lambda _: {"core_cycle": {"period_ms": 5000}}, headers=MATCH),
+    },
+    f"{ORG}change-sets": {**reads(), "POST": Call("publish", CREATED, body=change)},
+    SET: {
+        **reads(values=DONE),
+        "PATCH": Call("edit", body=why, headers=MATCH, values=DRAFT),
+    },
+    f"{SET}/publish": {"POST": Call("publish", CREATED, body=why, values=DRAFT)},
+    f"{SET}/revert": {"POST": Call("publish", CREATED, body=why, values=DONE)},
+    f"{SET}/cancel": {"POST": Call("edit", body=why, values=DRAFT)},
+    EDGE: {**reads(), "PATCH": Call("manage_edges", body=lambda _: {"name": "x"}, headers=MATCH)},
+    f"{EDGE}/enrollment-token": {"POST": Call("manage_keys", CREATED, body=lambda _: {})},
+    f"{EDGE}/keys": reads(),
+    f"{EDGE}/keys/<str:key_id>": {"DELETE": Call("manage_keys", query="cut_off=true")},
+    f"{EDGE}/status": reads(),
+    f"{EDGE}/effective": reads(),
+    f"{EDGE}/versions": reads(),
+    f"{EDGE}/versions/<version:one>...<version:other>": reads(values={"one": "1", "other": "2"}),
+    f"{EDGE}/versions/<version:number>": reads(values={"number": "1"}),
+    f"{EDGE}/history": reads(query="path=/core_cycle"),
+    f"{EDGE}/running": reads(),
+    f"{EDGE}/rollback": {"POST": Call("rollback", CREATED, body=why)},
+    f"{EDGE}/retry": {"POST": Call("rollback", CREATED, body=why)},
+    f"{EDGE}/apply": {"POST": Call("publish", frozenset({202}), body=why)},
+    f"{EDGE}/hold": {"POST": Call("rollback", CREATED, body=why)},
+    f"{EDGE}/release": {"POST": Call("rollback", frozenset({409}), body=why)},
+}  # fmt: skip
+# Parameters that name something of an organization; the others are numbers within it.
+THINGS = frozenset({"org", "edge_id", "change_set"})
+STATIC = {"path": "console/desk.css"}
