@@ -1,4 +1,4 @@
-"""The runtime's command line: `run` the core cycle over a directory, `check` a document."""
+"""The runtime's command line: `run` the core cycle over a directory, `check` a document, tools for a site."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_runtime.bell import Bell
+from edge_runtime.cli_options import add_field_options, add_profile_check, add_simulate_site
 
 OK: Final = 0
 REFUSED: Final = 1
@@ -27,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     if parsed.command == "check":
         return _check(parsed)
+    if parsed.command == "simulate-site":
+        return _simulate_site(parsed)
+    if parsed.command == "profile-check":
+        return _profile_check(parsed)
     # Before the slow imports: a SIGHUP that arrives while they load must not end the process.
     with Bell(signal.SIGHUP, signal.SIGTERM, signal.SIGINT) as bell:
         return _run(parsed, bell)
@@ -37,14 +42,27 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run the document of a directory until SIGTERM; SIGHUP reloads it")
     run.add_argument("--dir", type=Path, required=True, help="holds document.json, receives health.json")
-    run.add_argument("--site", type=Path, required=True, help="what stands behind each device")
-    run.add_argument("--speed", type=float, default=1.0, help="plant seconds per second (default 1)")
+    add_field_options(run)
     check = commands.add_parser("check", help="say what this runtime has against a document")
     check.add_argument("file", type=Path)
     check.add_argument("--site", type=Path, default=None)
     for command in (run, check):
         command.add_argument("--limits", type=Path, default=None, help="the local limits file")
+    add_simulate_site(commands)
+    add_profile_check(commands)
     return parser
+
+
+def _simulate_site(parsed: argparse.Namespace) -> int:
+    from edge_runtime.simulated.cli_simulate_site import simulate_site
+
+    return simulate_site(parsed)
+
+
+def _profile_check(parsed: argparse.Namespace) -> int:
+    from edge_runtime.modbus.cli_profile_check import profile_check
+
+    return profile_check(parsed)
 
 
 def _check(parsed: argparse.Namespace) -> int:
@@ -67,27 +85,27 @@ def _check(parsed: argparse.Namespace) -> int:
 
 def _run(parsed: argparse.Namespace, bell: Bell) -> int:
     # Imported only now: see main.
+    from edge_runtime.cli_field import FieldChoiceError, choose
     from edge_runtime.core import Core
     from edge_runtime.cycle import Clocks
     from edge_runtime.devices import Devices
-    from edge_runtime.house import House
+    from edge_runtime.ledger import Ledger
     from edge_runtime.limits import LimitsError, read_limits
-    from edge_runtime.recording import RecordingError
-    from edge_runtime.site import SiteError, read_site
     from edge_runtime.supervisor import Supervisor
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         limits = read_limits(parsed.limits)
-        house = House(read_site(parsed.site), clock=time.monotonic, speed=parsed.speed)
-    except (LimitsError, SiteError, RecordingError, OSError) as error:
+        chosen = choose(parsed)
+    except (LimitsError, FieldChoiceError) as error:
         print(f"ems-runtime: {error}", file=sys.stderr)
         return USAGE
+    ledger = Ledger(parsed.dir / "owed.json" if chosen.keeps_a_ledger else None)
     supervisor = Supervisor(
         directory=parsed.dir,
         boot_id=str(uuid.uuid4()),
-        core=Core(Devices(house, limits), limits),
-        clocks=Clocks(time.monotonic, lambda: datetime.now(UTC), lambda: house.running_s),
+        core=Core(Devices(chosen.field, limits, ledger), limits),
+        clocks=Clocks(time.monotonic, lambda: datetime.now(UTC), chosen.running_s),
         bell=bell,
     )
     supervisor.run()

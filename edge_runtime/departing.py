@@ -1,4 +1,4 @@
-"""Devices that left the document: the old address gets its safe state first, and is asked until it takes it."""
+"""Devices that left the document: their old address gets its safe state first, and again until it took it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ an instant of the recording, is where the house begins (default: the recording's
 constant: `{"load_w": 3000, "pv_w": 0}`. Every device may have `absent` (true: it never answers), `answer_ms`
 (how long each of its answers really takes), `reverts_after_s` (a battery: without a new set-point for so long
 it goes back to 0 W) and `defect`, a fault to rehearse: `{"kind": "crash" | "hang" | "exit", "after_s": 30}`.
-A device of the document that is not in this file is absent.
+A device of the document that is not in this file is absent. `modbus` says how a device looks on the wire
+(`simulated/faces.py`); without Modbus it is not looked at.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from edge_runtime.recording import SHIPPED, Moment, Recording, read_recording
 
 KINDS: Final = ("battery", "grid_meter", "pv_inverter", "consumption_meter")
 DEFECTS: Final = ("crash", "hang", "exit")
+PROTOCOLS: Final = ("tcp", "rtu_over_tcp", "rtu")
 
 
 class SiteError(Exception):
@@ -49,6 +51,20 @@ class Defect:
 
 
 @dataclass(frozen=True, slots=True)
+class ModbusFace:
+    """How a device looks on the wire: its profile, where a document reaches it, where it really listens."""
+
+    profile: str
+    protocol: str
+    host: str
+    port: int
+    unit_id: int
+    line: str
+    base_address: int
+    listen: int
+
+
+@dataclass(frozen=True, slots=True)
 class SiteDevice:
     """What answers for one device of the document."""
 
@@ -60,6 +76,7 @@ class SiteDevice:
     defect: Defect | None
     battery: BatteryRating | None
     initial_soc: float
+    modbus: ModbusFace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +193,7 @@ def _constant_house(members: _Members) -> HouseSource:
     return HouseSource(Recording(start_at, (always,)), start_at, 1.0, 1.0)
 
 
-_COMMON: Final = ("kind", "serial", "absent", "answer_ms", "defect")
+_COMMON: Final = ("kind", "serial", "absent", "answer_ms", "defect", "modbus")
 _BATTERY: Final = (
     "capacity_wh",
     "max_charge_w",
@@ -200,6 +217,23 @@ def _device(members: _Members) -> SiteDevice:
         defect=_defect(members),
         battery=_battery(members) if is_battery else None,
         initial_soc=members.number("initial_soc", 50.0, low=0, high=100),
+        modbus=_face(members.inner("modbus")) if members.has("modbus") else None,
+    )
+
+
+def _face(members: _Members) -> ModbusFace:
+    members.only("profile", "protocol", "host", "port", "unit_id", "line", "base_address", "listen")
+    protocol = members.one_of("protocol", PROTOCOLS) if members.has("protocol") else PROTOCOLS[0]
+    serial = protocol == "rtu"
+    return ModbusFace(
+        profile=members.text("profile"),
+        protocol=protocol,
+        host=members.text("host", "" if serial else None),
+        port=int(members.number("port", 502, low=1, high=65535)),
+        unit_id=int(members.number("unit_id", 1, low=0, high=255)),
+        line=members.text("line", None if serial else ""),
+        base_address=int(members.number("base_address", 40000, low=0, high=60000)),
+        listen=int(members.number("listen", 0, low=0, high=65535)),
     )
 
 

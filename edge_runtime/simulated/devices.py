@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from edge_runtime.simulated.registers import DeviceRegisters
+from edge_runtime.site import Defect
 
 ENABLED: Final = 1.0
 WATTS: Final = 1.0
 
 Clock = Callable[[], float]
+
+
+class DeviceFailureError(Exception):
+    """The device answers that it has failed."""
 
 
 class Plant(Protocol):
@@ -30,6 +36,8 @@ class Traits:
     unit_id: int
     takes_set_points: bool
     reversion_point: str | None
+    answer_s: float = 0.0
+    defect: Defect | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +59,25 @@ class SimulatedDevice:
         self.reversions = 0
         self._plant = plant
         self._clock = clock
+        self._since_s = clock()
         self._ends_at_s: float | None = None
+        self.released = asyncio.Event()
         for name in ("State", "ChargeState"):
             if registers.has(name):
                 registers.put(name, 3)
+
+    @property
+    def has_vanished(self) -> bool:
+        return self._shows("exit")
+
+    async def before_answering(self) -> None:
+        """Take the time that answers take. Errors: DeviceFailureError from a device that is defect."""
+        if self.traits.answer_s:
+            await asyncio.sleep(self.traits.answer_s)
+        if self._shows("hang"):
+            await self.released.wait()
+        if self._shows("crash"):
+            raise DeviceFailureError
 
     def read(self, fc: int, address: int, count: int) -> list[int]:
         """Errors: IllegalAddressError."""
@@ -87,6 +110,10 @@ class SimulatedDevice:
         if enabled not in (None, ENABLED) or mode not in (None, WATTS):
             return 0.0
         return self.registers.value("SetActivePower") or 0.0
+
+    def _shows(self, kind: str) -> bool:
+        defect = self.traits.defect
+        return defect is not None and defect.kind == kind and self._clock() - self._since_s >= defect.after_s
 
     def _follow(self) -> None:
         if not self.traits.takes_set_points:

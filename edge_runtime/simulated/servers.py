@@ -10,7 +10,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from edge_runtime.simulated.devices import SimulatedDevice
+from edge_runtime.simulated.devices import DeviceFailureError, SimulatedDevice
 from edge_runtime.simulated.registers import IllegalAddressError
 
 LOOPBACK: Final = "127.0.0.1"
@@ -60,6 +60,7 @@ def _unit(device: SimulatedDevice) -> SimDevice:
         written: list[int] | list[bool] | None,
     ) -> ExcCodes | None:
         try:
+            await device.before_answering()
             if written is not None:
                 device.write(fc, address, [int(value) for value in written])
             elif fc in (1, 2):
@@ -68,6 +69,8 @@ def _unit(device: SimulatedDevice) -> SimDevice:
                 shown[address - start : address - start + count] = device.read(fc, address, count)
         except IllegalAddressError:
             return ExcCodes.ILLEGAL_ADDRESS
+        except DeviceFailureError:
+            return ExcCodes.DEVICE_FAILURE
         return None
 
     tables = device.registers.tables

@@ -1,0 +1,58 @@
+"""Options of the field and of the tools around it. Nothing slow is imported here: see cli.main."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_field_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--field",
+        choices=("recorded", "modbus"),
+        default="recorded",
+        help="what speaks for the devices: a recorded house (--site), or Modbus at the document's addresses",
+    )
+    run.add_argument("--site", type=Path, default=None, help="recorded: what stands behind each device")
+    run.add_argument(
+        "--speed", type=float, default=1.0, help="recorded: plant seconds per second (default 1)"
+    )
+    run.add_argument(
+        "--simulation",
+        type=Path,
+        default=None,
+        help="modbus: dial the loopback addresses of this file (from simulate-site) and no other",
+    )
+
+
+def add_simulate_site(commands: Commands) -> None:
+    command = commands.add_parser(
+        "simulate-site", help="answer for the Modbus devices of a site file on loopback ports until SIGTERM"
+    )
+    command.add_argument("--site", type=Path, required=True, help="a site file with `modbus` members")
+    command.add_argument("--map", type=Path, default=None, help="where `run --simulation` finds the ports")
+    command.add_argument(
+        "--state", type=Path, default=None, help="what the devices see, written all the time"
+    )
+    command.add_argument("--speed", type=float, default=1.0, help="plant seconds per second (default 1)")
+
+
+def add_profile_check(commands: Commands) -> None:
+    command = commands.add_parser(
+        "profile-check", help="read every point of a profile from a live device; nothing is written"
+    )
+    command.add_argument("profile", help="a shipped profile or a file with one")
+    command.add_argument("end", help="the host, or the device file of a serial line")
+    command.add_argument("--protocol", choices=("tcp", "rtu_over_tcp", "rtu"), default="tcp")
+    command.add_argument("--port", type=int, default=502)
+    command.add_argument("--unit", type=int, default=1)
+    command.add_argument("--baud", type=int, default=9600)
+    command.add_argument("--parity", choices=("N", "E", "O"), default="N")
+    command.add_argument("--stop-bits", type=int, choices=(1, 2), default=1)
+    command.add_argument("--timeout-ms", type=int, default=1000)
+    command.add_argument("--gap-ms", type=int, default=0, help="shortest pause between two requests")
+    command.add_argument("--simulation", type=Path, default=None, help="see run --simulation")
+    command.add_argument("--json", action="store_true")
