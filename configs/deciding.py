@@ -11,6 +11,7 @@ from configs import cautioning, leaping, orphans
 from configs.editing import Applied
 from configs.fleet import EdgeFacts, Pins
 from configs.judging import Judge, shape_problems
+from configs.leaping import Step
 from configs.outcomes import Caution, Why
 from configs.resolving import Problem, Resolved, Resolver, Section
 from edge_protocol import schema
@@ -30,6 +31,7 @@ class EdgePlan:
     sections: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
     changed: tuple[str, ...] = ()
+    steps: Sequence[Step] = ()
     problems: tuple[Mapping[str, str], ...] = ()
 
     @property
@@ -53,6 +55,7 @@ class _Group:
     hidden: Sequence[Problem] = ()
     vain: Sequence[Problem] = ()  # removals of nothing
     cautions: Sequence[Problem] = ()
+    steps: Sequence[Step] = ()  # numbers that change
     refused: Sequence[Problem] = ()  # problems that the published content does not have
 
     @property
@@ -109,8 +112,8 @@ class Decider:
         judged = self.judge.judge_all([(group.sections, group.pins.registry) for group in groups])
         for group, judgement in zip(groups, judged, strict=True):
             group.problems = list(judgement.problems)
-            leaps = leaping.leaps(self.resolver, before=group.published, after=group.pins)
-            group.cautions = [*judgement.cautions, *leaps]
+            group.steps = leaping.steps(self.resolver, before=group.published, after=group.pins)
+            group.cautions = [*judgement.cautions, *leaping.leaps(group.steps)]
 
     def _compare_with_published(self, groups: Sequence[_Group]) -> None:
         """What the published content breaks already does not count against a change."""
@@ -139,7 +142,7 @@ class Decider:
         self._tell(facts, group)
         why = self._why(facts, group, lifted)
         problems = tuple({"rule": one.rule, "path": one.path, "detail": one.detail} for one in group.problems)
-        return EdgePlan(facts, pins, why, group.sections, group.digest, group.changed, problems)
+        return EdgePlan(facts, pins, why, group.sections, group.digest, group.changed, group.steps, problems)
 
     def _why(self, facts: EdgeFacts, group: _Group, lifted: Collection[UUID]) -> Why | None:
         if group.problems:

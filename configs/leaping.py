@@ -4,8 +4,8 @@ Compared layer by layer, not edge by edge: what a layer and those above it lead 
 same for all edges below, but for those whose own layers have a say.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from configs.fleet import Pins
@@ -19,18 +19,32 @@ MANY_TIMES = 10
 Pair = tuple[JsonValue, JsonValue]
 
 
-def leaps(resolver: Resolver, *, before: Pins | None, after: Pins) -> list[Problem]:
-    """The numbers of an edge that change by more than ten times, or change sign."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A number that becomes another."""
+
+    path: Path
+    old: float
+    new: float
+
+
+def steps(resolver: Resolver, *, before: Pins | None, after: Pins) -> list[Step]:
+    """The numbers of an edge that change."""
     if before is None:
         return []
-    found: dict[str, Problem] = {}
+    found: dict[Path, Step] = {}
     for depth, (old, new) in enumerate(zip(before.layers, after.layers, strict=True)):
         if old == new:
             continue
-        for path, problem in _of_layer(resolver, _down_to(before, depth), _down_to(after, depth)):
-            if not _overridden(resolver, after.layers[depth + 1 :], path):
-                found[problem.path] = problem
+        for step in _of_layer(resolver, _down_to(before, depth), _down_to(after, depth)):
+            if not _overridden(resolver, after.layers[depth + 1 :], step.path):
+                found[step.path] = step
     return list(found.values())
+
+
+def leaps(changed: Iterable[Step]) -> list[Problem]:
+    """Those that change by more than ten times, or change sign."""
+    return [problem for step in changed if (problem := _leap(step)) is not None]
 
 
 def _down_to(pins: Pins, depth: int) -> Pins:
@@ -39,9 +53,9 @@ def _down_to(pins: Pins, depth: int) -> Pins:
     return replace(pins, edge=None) if depth == 1 else replace(pins, edge=None, site=None)
 
 
-def _of_layer(resolver: Resolver, before: Pins, after: Pins) -> list[tuple[Path, Problem]]:
+def _of_layer(resolver: Resolver, before: Pins, after: Pins) -> list[Step]:
     names = [name for name in LAYERED if resolver.inputs(name, before) != resolver.inputs(name, after)]
-    found: list[tuple[Path, Problem]] = []
+    found: list[Step] = []
     for name in names:
         found += resolver.compared(name, before, after, differing_numbers)
     return found
@@ -51,13 +65,9 @@ def _overridden(resolver: Resolver, below: tuple[UUID | None, ...], path: Path) 
     return any(lookup(resolver.body(revision), path) is not MISSING for revision in below)
 
 
-def differing_numbers(name: str, before: JsonValue, after: JsonValue) -> list[tuple[Path, Problem]]:
-    """The leaps between two states of a section."""
-    return [
-        (path, problem)
-        for path, (old, new) in _pairs((name,), before, after)
-        if (problem := _leap(path, old, new)) is not None
-    ]
+def differing_numbers(name: str, before: JsonValue, after: JsonValue) -> list[Step]:
+    """The numbers that differ between two states of a section."""
+    return [Step(path, old, new) for path, (old, new) in _pairs((name,), before, after)]
 
 
 def _pairs(path: Path, old: JsonValue, new: JsonValue) -> Iterator[tuple[Path, Pair]]:
@@ -79,10 +89,11 @@ def _is_number(value: JsonValue) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _leap(path: Path, old: float, new: float) -> Problem | None:
-    if old * new < 0:
-        return Problem("sign_flip", join(path), f"{old} becomes {new}: the sign changes")
-    small, large = sorted((abs(old), abs(new)))
+def _leap(step: Step) -> Problem | None:
+    if step.old * step.new < 0:
+        return Problem("sign_flip", join(step.path), f"{step.old} becomes {step.new}: the sign changes")
+    small, large = sorted((abs(step.old), abs(step.new)))
     if small > 0 and large > MANY_TIMES * small:
-        return Problem("ten_times", join(path), f"{old} becomes {new}: more than {MANY_TIMES} times")
+        detail = f"{step.old} becomes {step.new}: more than {MANY_TIMES} times"
+        return Problem("ten_times", join(step.path), detail)
     return None

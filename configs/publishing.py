@@ -5,10 +5,11 @@ writing. When the fleet moved in between, all of it is done again; at last under
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from configs import locking, planning, previewing, sealing, storing
+from configs import locking, planning, previewing, ranging, sealing, storing
 from configs.changes import Actor, Address, Change, check_change
 from configs.models import ChangeSet
 from configs.moving import STILL, Motion
@@ -32,8 +33,9 @@ def preview(*, organization_id: UUID, change: Change, now: datetime, motion: Mot
     check_change(change)
     with tenancy.scope([organization_id]):
         plan = prepare(organization_id, change, now=now, motion=motion)
-        previewing.keep(organization_id, plan.preview, now=now)
-    return plan.preview
+        preview = replace(plan.preview, warnings=[*plan.cautions, *ranging.cautions(plan)])
+        previewing.keep(organization_id, preview, now=now)
+    return preview
 
 
 def prepare(organization_id: UUID, change: Change, *, now: datetime, motion: Motion = STILL) -> Plan:

@@ -190,6 +190,15 @@ def test_numbers_that_leap_are_told(world: World) -> None:
     )
 
 
+def test_a_number_outside_what_the_other_edges_have_is_told_by_the_preview(world: World) -> None:
+    for number in range(3):
+        world.desk.add_edge(world.south, f"acme-south-{number + 2}")
+    world.desk.publish(("edge/acme-south-2", "set", THRESHOLD, 40_000))
+    preview = world.desk.preview(("site/north", "set", THRESHOLD, 60_000))
+    assert ("fleet_range", "acme-north-1", THRESHOLD) in rules(preview)
+    assert rules(world.desk.preview(("site/north", "set", THRESHOLD, 45_000))) == set()
+
+
 def test_removing_what_nobody_above_has_is_told(world: World) -> None:
     outcome = world.desk.publish(("edge/acme-north-1", "remove", "/alarms/nothing"))
     assert ("removes_nothing", "acme-north-1", "/alarms/nothing") in rules(outcome)
