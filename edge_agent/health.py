@@ -131,6 +131,11 @@ class Watch:
         well = all(gate.ok for name, gate in self.gates.items() if self.counts(name))
         return self.acknowledged_s is not None and self._cycles >= CYCLES_TO_SEE and well
 
+    @property
+    def progress_s(self) -> float:
+        """When the cycle was last seen to turn."""
+        return self._progress_s
+
     def counts(self, name: str) -> bool:
         """Rule 7: it worked before, or the version added or changed it."""
         return (

@@ -25,6 +25,7 @@ class Observation:
     held: bool
     failed: Reason | None
     gates: Mapping[str, Gate]
+    progress_s: float = 0.0
 
 
 class Plant:
@@ -123,6 +124,7 @@ class Plant:
             watched and all(watch.held() for watch in self._watches),
             failed,
             gates,
+            min((watch.progress_s for watch in self._watches), default=0.0),
         )
 
     def waiting_s(self, at_s: float) -> float:

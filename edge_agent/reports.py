@@ -149,5 +149,7 @@ def health_parts(
 
 
 def _part(gates: list[Gate]) -> dict[str, Any]:
+    if not gates:
+        return {"ok": True, "detail": "nothing reported"}
     bad = [gate.detail or gate.code for gate in gates if not gate.ok]
     return {"ok": not bad, "detail": "; ".join(bad)[:1000]}

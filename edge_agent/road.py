@@ -249,7 +249,12 @@ def _refusal(answer: Answer) -> RefusedError:
     if not isinstance(problem, dict):
         raise NotTheServerError(f"{answer.status} without a reason: somebody else answered")
     code, detail = str(problem.get("code", "")), str(problem.get("detail", ""))[:500]
-    return RefusedError(answer.status, code, detail or code or f"refused with {answer.status}")
+    words = detail or code or f"refused with {answer.status}"
+    if answer.status == 401:
+        words = f"the server does not accept this edge's key ({words}): it may be revoked; enroll again"
+    elif answer.status == 403:
+        words = f"the server refuses this edge ({words}): ask the operator whether it is suspended"
+    return RefusedError(answer.status, code, words)
 
 
 def _retry_after(answer: Answer) -> float:

@@ -79,7 +79,12 @@ class Watcher:
             failed = Reason("not_acknowledged", "the runtime no longer reports the version")
         if failed is not None:
             return HealthFailed(pending, self._with_log(failed))
-        return HealthHeld(pending) if self.seen.held else None
+        return HealthHeld(pending) if self.seen.held and self._turned_after_the_end() else None
+
+    def _turned_after_the_end(self) -> bool:
+        """A cycle that stopped before the probation's end is not alive, even if no watchdog has barked."""
+        deadline = self._core.state.deadline
+        return deadline is None or self.seen.progress_s >= deadline.seconds
 
     def _rolling_back(self, at_s: float) -> Event | None:
         committed = self._core.state.committed
@@ -89,7 +94,9 @@ class Watcher:
         if waiting_s > self._timing.restore_timeout_s or (failed is not None and self._restarts):
             reason = failed or Reason("restore_timeout", f"not healthy again after {waiting_s:.0f} s")
             return RestoreFailed(self._with_log(reason))
-        stuck = not self.seen.acknowledged and waiting_s > RESTART_AFTER_S
+        why = self._core.state.reason
+        hung = why is not None and why.code == "watchdog"
+        stuck = not self.seen.acknowledged and (hung or waiting_s > RESTART_AFTER_S)
         if (failed is not None or stuck) and not self._restarts:
             self._restart(at_s)
         return None

@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,31 @@ class Edge:
             return store.load_state()
         finally:
             store.close()
+
+    def state_after_crash(self) -> State:
+        """As the command line reads it: an interrupted write is rolled back first."""
+        store = Store.open(self.data / "agent.db")
+        try:
+            return store.load_state()
+        finally:
+            store.close()
+
+    def runtime_is_gone(self) -> bool:
+        pid = self.runtime_pid()
+        return pid is None or not self._is_our_runtime(pid)
+
+    def wait_asked(
+        self, holds: Callable[[dict[str, Any]], Any], command: str = "status", within_s: float = 20.0
+    ) -> dict[str, Any]:
+        """Ask until the answer holds; for what the cloud cannot see."""
+        pause = threading.Event()
+        answer: dict[str, Any] = {}
+        for _ in range(int(within_s / 0.05)):
+            answer = self.ask_soon(command)
+            if answer and holds(answer):
+                return answer
+            pause.wait(0.05)
+        raise AssertionError(f"it never held: {answer}")
 
     def command(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -32,43 +30,6 @@ REPRESENTATIVE = {
     "after:staged",
     "after:key_candidate",
 }
-
-
-@pytest.fixture(scope="module")
-def confirmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, CloudSimulator]]:
-    """A folder of an edge that runs version 1, copied for every scene that starts there."""
-    folder = tmp_path_factory.mktemp("confirmed")
-    with CloudSimulator() as cloud:
-        edge = Edge(folder, cloud)
-        edge.enroll()
-        cloud.publish(document())
-        edge.start()
-        cloud.wait_status(1, "confirmed")
-        cloud.wait(lambda one: [e for e in one.events.values() if e["code"] == "confirmed"])
-        edge.stop()
-        yield folder, cloud
-
-
-@pytest.fixture
-def scene_edge(
-    confirmed: tuple[Path, CloudSimulator], tmp_path: Path
-) -> Iterator[tuple[Edge, CloudSimulator]]:
-    """The edge as it was confirmed, and its cloud with nothing but version 1."""
-    folder, cloud = confirmed
-    shutil.copytree(folder / "agent", tmp_path / "agent")
-    shutil.copytree(folder / "runtime", tmp_path / "runtime")
-    settings = tmp_path / "agent" / "agent.json"
-    settings.write_text(settings.read_text().replace(str(folder / "runtime"), str(tmp_path / "runtime")))
-    kept = {name: deepcopy(getattr(cloud, name)) for name in ("versions", "events", "keys", "roots")}
-    cloud.heartbeats.clear()
-    cloud.calls.clear()
-    edge = Edge(tmp_path, cloud)
-    yield edge, cloud
-    edge.close()
-    cloud.close_sockets()
-    cloud.requests, cloud.answer_extra, cloud.issued_at, cloud.candidates = [], {}, None, {}
-    for name, value in kept.items():
-        setattr(cloud, name, value)
 
 
 @pytest.fixture
@@ -114,8 +75,8 @@ def play(edge: Edge, cloud: CloudSimulator, point: str) -> None:
 
 
 @pytest.mark.parametrize("point", of_writes(published=True))
-def test_a_death_at_the_point_is_survived(scene_edge: tuple[Edge, CloudSimulator], point: str) -> None:
-    play(*scene_edge, point)
+def test_a_death_at_the_point_is_survived(confirmed: Edge, point: str) -> None:
+    play(confirmed, confirmed.cloud, point)
 
 
 @pytest.mark.parametrize("point", of_writes(published=False))

@@ -1,11 +1,12 @@
 """A real runtime program, as small as one can be: it honours document.json and writes health.json.
 
 `extensions.tiny` in the document tells it how to behave: {"crash": "at_start" | "later", "hang": true,
-"init_failed": "<controller id>", "overruns": n, "silent_device": "<device id>", "stay_on": version}.
+"init_failed": "<controller id>", "init_failed_with_file": "<controller id>", "overruns": n,
+"silent_device": "<device id>", "deaf": true}.
 """
 
 # pathlib would cost as much to load as everything else here together:
-# ruff: noqa: PTH123, PTH105
+# ruff: noqa: PTH123, PTH105, PTH110
 
 import json
 import os
@@ -90,7 +91,10 @@ class Tiny:
         }
 
     def controller(self, one):
-        if self.tiny.get("init_failed") != one["id"]:
+        broken = self.tiny.get("init_failed") == one["id"]
+        if self.tiny.get("init_failed_with_file") == one["id"]:
+            broken = os.path.exists(f"{self.directory}/break")
+        if not broken:
             return {"state": "ok", "error": None}
         return {"state": "init_failed", "error": f"controller init failed: {one['id']}: told so"}
 
