@@ -23,13 +23,18 @@ from edges.models import Edge, Organization
 from tests import build
 from tests.conftest import Database
 from tests.console.matrix import desk_expectations, expectations
-from tests.console.matrix.desk_expectations import Page
+from tests.console.matrix.desk_expectations import MODELS, Page
 from tests.console.matrix.expectations import NOT_SERVED, Call
 from tests.console.matrix.routes import Route, routes
 from tests.console.matrix.world import API_PRINCIPALS, CANARY, DESK_PRINCIPALS, HOME, World, make_world
 
 TARGETS = ("own", "same_org", "other_org", "unknown")
+# Under the address of their own parent: what is somebody else's, and what is nobody's.
+CROSSED = ("crossed", "lost")
+# Parameters that say the same of everybody.
+COMMON = frozenset({"path", "url", "app_label", "profile", "root_version", "number", "one", "other", "name"})
 # What differs between two equal answers: names from the address, request ids, forgery tokens, moments.
+REFUSED = frozenset({302, 401, 403, 404})
 VOLATILE = re.compile(
     r'"instance":"[^"]*"|csrfmiddlewaretoken" value="[^"]*"|"X-CSRFTOKEN": "[^"]*"|X-CSRFToken": "[^"]*"'
 )
@@ -134,10 +139,12 @@ def cells(route: Route, method: str, principal: str) -> Iterator[Cell]:
         expectation: Call | Page | None = desk_expectations.pages()[route.pattern][method]
     else:
         expectation = expectations.API[route.pattern].get(method)
-    names_something = set(route.parameters) - {"path", "url", "app_label", "profile", "root_version"}
+    things = [name for name in route.parameters if name not in COMMON]
     # A method that is not served cannot tell own from foreign, only foreign from unknown.
-    served = TARGETS if expectation else ("other_org", "unknown")
-    targets = served if names_something else ("own",)
+    targets = (TARGETS if expectation else ("other_org", "unknown")) if things else ("own",)
+    shared = "deviceprofile" in route.pattern
+    if expectation and len(things) > 1 and not shared and principal not in ("other_owner", "edge", "sibling"):
+        targets += CROSSED
     for target in targets:
         yield Cell(route, method, principal, target, expectation)
 
@@ -179,7 +186,9 @@ def located(answer: HttpResponseBase) -> str:
 
 
 def values_of(world: World, cell: Cell) -> dict[str, str]:
-    values = dict(world.targets[cell.target])
+    values = dict(world.targets[{"crossed": "other_org", "lost": "unknown"}.get(cell.target, cell.target)])
+    if cell.target in CROSSED:
+        values |= {name: world.targets["own"][name] for name in ("org", "edge_id", "edge_uid", *MODELS)}
     model = "/".join(cell.route.pattern.split("/")[1:3])
     values["object_id"] = values.get(model, "")
     values["version_id"] = values.get(f"history {model}", "")
@@ -211,6 +220,8 @@ def complaints(seen: Seen) -> list[str]:
 
 
 def expected_statuses(cell: Cell) -> frozenset[int]:
+    if cell.target in CROSSED:
+        return REFUSED
     if isinstance(cell.expectation, Page):
         return cell.expectation.expected(cell.principal, cell.target)
     if cell.expectation is None:
@@ -227,9 +238,9 @@ def differences(world: World, seen: dict[str, Seen]) -> list[str]:
     foreign = ("own", "same_org") if cell.principal == "other_owner" else ("other_org",)
     if isinstance(cell.expectation, Page) and "deviceprofile" in cell.route.pattern:
         return []
-    nothing = likeness(world, seen["unknown"])
     found = []
-    for target in foreign:
+    for target in (*foreign, "crossed"):
+        nothing = likeness(world, seen["lost" if target == "crossed" and "lost" in seen else "unknown"])
         if target in seen and (like := likeness(world, seen[target])) != nothing:
             at = next(
                 (at for at, pair in enumerate(zip(like, nothing, strict=False)) if pair[0] != pair[1]), 0
