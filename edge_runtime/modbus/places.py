@@ -14,6 +14,8 @@ from edge_runtime.blocks import registers_of
 from edge_runtime.field import RefusedError
 
 LARGEST_SCALE_FACTOR: Final = 10
+DIGITS: Final = 12
+ROUNDING: Final = 1e-9
 _FORMATS: Final = {
     "int16": ">h",
     "uint16": ">H",
@@ -57,7 +59,7 @@ class Place:
             return None
         if self.scale_address is not None and exponent is None:
             return None
-        return float(_scaled(raw, exponent or 0) * self.factor)
+        return float(f"{_scaled(raw, exponent or 0) * self.factor:.{DIGITS}g}")
 
     def text(self, registers: Sequence[int]) -> str:
         data = struct.pack(f">{len(registers)}H", *registers)
@@ -77,8 +79,8 @@ class Place:
         if self.is_bit:
             return [int(bool(raw))]
         try:
-            data = struct.pack(_FORMATS[self.kind], raw if self.kind == "float32" else int(raw))
-        except struct.error as error:
+            data = struct.pack(_FORMATS[self.kind], raw if self.kind == "float32" else _cut(raw))
+        except (struct.error, OverflowError) as error:
             raise RefusedError(f"{self.name} cannot be {value:g}: it does not fit {self.kind}") from error
         words = list(struct.unpack(f">{len(data) // 2}H", data))
         return words[::-1] if self.word_order == "little" else words
@@ -94,8 +96,13 @@ class Place:
 def _scaled(value: float, exponent: int) -> float:
     """Dividing by a power of ten keeps decimals exact where multiplying by 0.1 would not."""
     power = float(10 ** abs(exponent))
-    scaled = value * power if exponent >= 0 else value / power
-    return round(scaled, 9) if math.isfinite(scaled) else scaled
+    return value * power if exponent >= 0 else value / power
+
+
+def _cut(raw: float) -> int:
+    """Towards zero, but 28.999999999999996 is 29."""
+    nearest = round(raw)
+    return nearest if math.isclose(raw, nearest, rel_tol=ROUNDING, abs_tol=ROUNDING) else int(raw)
 
 
 def exponent_of(register: int) -> int | None:

@@ -100,10 +100,8 @@ def _show_bits(
     device: SimulatedDevice, fc: int, start: int, address: int, registers: int, shown: list[int]
 ) -> None:
     """The server keeps bits sixteen to a register, and reads whole registers."""
+    device.read(fc, address, 1)
     table = device.registers.tables[fc]
-    if address not in table:
-        raise IllegalAddressError(f"nothing at {address}")
-    device.tick()
     first = address // BITS
     for index in range(registers):
         begin = (first + index) * BITS

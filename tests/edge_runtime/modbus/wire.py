@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from edge_runtime.modbus.field import ModbusField
 from edge_runtime.simulated.devices import SimulatedDevice, Traits
 from edge_runtime.simulated.registers import BASE, DeviceRegisters
 from edge_runtime.simulated.servers import LOOPBACK, LoopbackServer
+from edge_runtime.site import Defect
 
 AT = datetime(2026, 2, 15, 10, 30, tzinfo=UTC)
 PROFILES = builtin_profiles()
@@ -70,14 +71,20 @@ class Simulated:
 
 
 def simulated(
-    profile: str | Json = "tesla_powerwall_2", *, unit_id: int = 1, serial: str = "BMS-0001", base: int = BASE
+    profile: str | Json = "tesla_powerwall_2",
+    *,
+    unit_id: int = 1,
+    serial: str = "BMS-0001",
+    base: int = BASE,
+    defect: Defect | None = None,
 ) -> Simulated:
     body = PROFILES[profile] if isinstance(profile, str) else profile
     reversion = body.get("reversion", {}).get("point")
     registers = DeviceRegisters(body, serial, {"W": 5000, "Wh": 13_500}, base)
     plant, clock = BenchPlant(), HandClock()
     takes = registers.has("SetActivePower")
-    device = SimulatedDevice(Traits("bms_main", unit_id, takes, reversion), registers, plant, clock)
+    traits = Traits("bms_main", unit_id, takes, reversion, defect=defect)
+    device = SimulatedDevice(traits, registers, plant, clock)
     return Simulated(device, plant, clock)
 
 
@@ -106,11 +113,16 @@ def listening(loop: Loop, *devices: SimulatedDevice, protocol: str = "tcp", port
         server = LoopbackServer(protocol, devices, port)
         return server, await server.start()
 
+    async def stop() -> None:
+        for device in devices:
+            device.released.set()
+        await server.stop()
+
     server, found = loop.run(start())
     try:
         yield found
     finally:
-        loop.run(server.stop())
+        loop.run(stop())
 
 
 def entry(profile: str, port: int, device_id: str = "bms_main", **changes: Any) -> Json:
@@ -168,6 +180,3 @@ def registers_map(points: Sequence[Json], **more: Any) -> Json:
 def point(name: str, address: int, kind: str = "int16", **more: Any) -> Json:
     base = {"name": name, "fc": 3, "address": address, "type": kind, "unit": "W", "access": "R"}
     return {**base, "group_default": "fast", **more}
-
-
-Waiter = Callable[[], bool]
