@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NAME ?=
 
-.PHONY: help demo demo-reset test test-all check bench lock format
+.PHONY: help demo demo-reset simulate test test-all check bench lock format
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ $(VENV)/.development: $(VENV)/.runtime requirements-dev.txt
 demo: $(VENV)/.runtime ## server, database and three edges on this machine; ARGS=--once plays the story, ARGS="--once --json" prints facts
 	@$(BIN)/python manage.py demo $(ARGS)
 
+simulate: $(VENV)/.runtime ## seven recorded days of a house under the real controllers; ARGS="--days 7 --json" prints facts
+	@$(BIN)/python -m edge_runtime simulate $(ARGS)
+
 demo-reset: $(VENV)/.runtime ## forget everything the demo stored
 	@$(BIN)/python manage.py demo --reset
 
@@ -46,10 +49,10 @@ check: $(VENV)/.development ## format, lint, types, import contracts, migrations
 	@$(BIN)/python -m pytest -q tests/house
 
 test: $(VENV)/.development ## everything that must hold, in under ten minutes
-	@$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 test-all: $(VENV)/.development ## the same with the slow proofs
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 bench: $(VENV)/.development ## the scenarios of benchmarks/; NAME=poll runs one, ARGS=--json prints facts
 	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)

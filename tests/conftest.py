@@ -31,7 +31,8 @@ UNSAFE_BUT_FAST = ("fsync = off", "synchronous_commit = off", "full_page_writes 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[database.Cluster]:
-    with database.supervised(settings.EMS_VAR / "test") as place:
+    # Tests that run side by side have a server each: the first to end must not stop the others'.
+    with database.supervised(settings.EMS_VAR / f"test{os.environ.get('PYTEST_XDIST_WORKER', '')}") as place:
         with psycopg.connect(place.url(database.SUPERUSER, "postgres"), autocommit=True) as admin:
             for line in UNSAFE_BUT_FAST:
                 admin.execute(f"ALTER SYSTEM SET {line}")
