@@ -236,22 +236,29 @@ class Device:
         return (slow[self._next_slow - 1],)
 
     def _write(self, writes: list[tuple[str, float]], *, insist: bool) -> bool:
-        with self._lock:
-            if self._now_s < self._retry_at_s and not insist:
+        """Whoever does not insist waits neither for a probe that is under way nor for a device left alone."""
+        if not self._lock.acquire(blocking=insist):
+            return False
+        try:
+            alone = self._now_s < self._retry_at_s
+            return (insist or not alone) and self._write_now(writes)
+        finally:
+            self._lock.release()
+
+    def _write_now(self, writes: list[tuple[str, float]]) -> bool:
+        try:
+            self._identify()
+            if self._serial_error is not None:
                 return False
-            try:
-                self._identify()
-                if self._serial_error is not None:
-                    return False
-                self._device.write(writes)
-            except UnreachableError as error:
-                self._failed(str(error))
-                return False
-            except FieldError as error:
-                self._errors += 1
-                self._trouble = str(error)
-                return False
-            return True
+            self._device.write(writes)
+        except UnreachableError as error:
+            self._failed(str(error))
+            return False
+        except FieldError as error:
+            self._errors += 1
+            self._trouble = str(error)
+            return False
+        return True
 
     def _failed(self, why: str) -> None:
         self._failures += 1

@@ -105,9 +105,11 @@ class Bus:
         self._exchange(lambda client: _tell(client, fc, address, values, terms.unit_id), terms, session)
 
     def close(self) -> None:
-        with self._lock:
-            self._closed = True
+        """Hang up; a request that is under way does it itself when it ends: nobody waits for its timeout."""
+        self._closed = True
+        if self._lock.acquire(blocking=False):
             self._hang_up()
+            self._lock.release()
 
     def _exchange(self, ask: Callable[[Client], ModbusPDU], terms: Terms, session: int) -> ModbusPDU:
         with self._lock:
@@ -115,6 +117,8 @@ class Bus:
                 answer = self._once(ask, terms, session)
                 if answer is not None:
                     return _no_exception(answer, self._who(terms))
+                if self._closed:
+                    self._hang_up()
             self._silences += 1
             if not self.line.tells_answers_apart or self._silences >= SILENCES_BEFORE_HANGING_UP:
                 self._hang_up()
@@ -142,6 +146,8 @@ class Bus:
         finally:
             self._last_exchange_s = time.monotonic()
         self._silences = 0
+        if self._closed:
+            self._hang_up()
         return answer
 
     def _keep_the_gap(self, gap_s: float) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -39,6 +39,7 @@ class BenchPlant:
 
     battery: Battery = field(default_factory=lambda: Battery(REAL_RATING, soc_percent=60))
     shown: dict[str, float] = field(default_factory=dict)
+    measured: Callable[[], dict[str, float]] = dict
 
     def readings(self, device_id: str) -> dict[str, float]:
         return {
@@ -50,6 +51,7 @@ class BenchPlant:
             "MaxChargePower": self.battery.rating.max_charge_watts,
             "MaxDischargePower": self.battery.rating.max_discharge_watts,
             **self.shown,
+            **self.measured(),
         }
 
     def command(self, device_id: str, watts: float) -> None:
