@@ -1,0 +1,169 @@
+"""The bus against devices that behave badly: silence, nonsense, exceptions, hanging up, being slow."""
+
+from itertools import pairwise
+
+import pytest
+
+from edge_runtime.site import Defect
+from tests.edge_runtime.modbus.scripted import HANG_UP, Asked, scripted
+from tests.edge_runtime.modbus.wire import Json, Loop, entry, met, point, registers_map, simulated
+from tests.edge_runtime.modbus.yard import BATTERY, METER, devices, yard
+from tests.edge_runtime.plant import body, fixed
+
+MAP = registers_map(
+    [
+        point("ActivePower", 0),
+        point("Soc", 1, "uint16", unit="%", valid_min=0, valid_max=100),
+        point("A", 100, group_default="slow"),
+        point("B", 200, group_default="slow"),
+        point("C", 300, group_default="slow"),
+    ]
+)
+PROFILE = {"plain": MAP}
+
+
+def _entry(port: int, **connection: object) -> Json:
+    return entry("plain", port, connection={"timeout_ms": 100, "retries": 0, **connection})
+
+
+def _well(asked: Asked) -> bytes:
+    return asked.registers(*[asked.address + index + 40 for index in range(asked.count)])
+
+
+def test_fast_points_are_read_each_time_and_slow_ones_in_turn(loop: Loop) -> None:
+    with scripted(loop, _well) as (device, port), met(_entry(port), PROFILE) as ess:
+        values = ess.poll(4)
+        assert [asked.address for asked in device.asked] == [0, 100, 0, 200, 0, 300, 0, 100]
+        assert values == {"ActivePower": 40, "Soc": 41, "A": 140, "B": 240, "C": 340}
+
+
+def test_the_gap_between_two_requests_is_kept(loop: Loop) -> None:
+    with scripted(loop, _well) as (device, port), met(_entry(port, min_request_gap_ms=20), PROFILE) as ess:
+        ess.poll(3)
+        times = [asked.at_s for asked in device.asked]
+        assert len(times) == 6
+        assert all(after - before >= 0.019 for before, after in pairwise(times))
+
+
+def test_a_lost_request_is_asked_again(loop: Loop) -> None:
+    def first_lost(asked: Asked) -> bytes | None:
+        return None if asked.number == 0 else _well(asked)
+
+    with scripted(loop, first_lost) as (device, port), met(_entry(port, retries=1), PROFILE) as ess:
+        assert ess.poll()["ActivePower"] == 40
+        assert ess.device.health()["errors"] == 0
+        assert [asked.address for asked in device.asked] == [0, 0, 100]
+
+
+def test_an_answer_to_an_earlier_request_is_not_taken_for_this_one(loop: Loop) -> None:
+    def late(asked: Asked) -> bytes | None:
+        stale = asked.reply(b"\x03\x04\x00\x01\x00\x02", transaction=asked.transaction + 500)
+        return stale + _well(asked)
+
+    with scripted(loop, late) as (_, port), met(_entry(port), PROFILE) as ess:
+        assert ess.poll()["ActivePower"] == 40
+
+
+NONSENSE = [
+    ("too few registers", lambda asked: asked.registers(1)),
+    (
+        "another unit",
+        lambda asked: asked.reply(b"\x03\x04\x00\x01\x00\x02")[:6] + b"\x09\x03\x04\x00\x01\x00\x02",
+    ),
+    ("another function", lambda asked: asked.reply(b"\x04\x04\x00\x01\x00\x02")),
+    ("an unknown function", lambda asked: asked.reply(b"\x63\x04\x00\x01\x00\x02")),
+    ("no Modbus", lambda asked: b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    ("busy", lambda asked: asked.exception(6)),
+    ("no path", lambda asked: asked.exception(10)),
+    ("failed", lambda asked: asked.exception(4)),
+    ("silent", lambda asked: None),
+    ("hangs up", lambda asked: HANG_UP),
+]
+
+
+@pytest.mark.parametrize(("what", "answer"), NONSENSE, ids=[what for what, _ in NONSENSE])
+def test_nonsense_is_a_failure_of_the_device_and_of_nothing_else(loop: Loop, what: str, answer) -> None:
+    with scripted(loop, answer) as (_, port), met(_entry(port), PROFILE) as ess:
+        values = ess.poll()
+        health = ess.device.health()
+        assert values["ActivePower"] is None, what
+        assert health["ok"] is False
+        assert health["errors"] == 1
+        assert health["detail"]
+
+
+def test_values_become_undefined_after_so_many_errors_and_not_before(loop: Loop) -> None:
+    ends: list[int] = []
+
+    def until(asked: Asked) -> bytes | None:
+        return HANG_UP if ends else _well(asked)
+
+    with scripted(loop, until) as (_, port), met(_entry(port, invalidate_after_errors=3), PROFILE) as ess:
+        ess.poll()
+        ends.append(1)
+        assert [ess.poll(seconds=300)["ActivePower"] for _ in range(4)] == [40, 40, None, None]
+        ends.clear()
+        assert ess.poll(seconds=300)["ActivePower"] == 40
+
+
+def test_a_defective_device_is_left_alone_longer_each_time(loop: Loop) -> None:
+    with scripted(loop, lambda asked: HANG_UP) as (device, port), met(_entry(port), PROFILE) as ess:
+        tries = []
+        for second in range(1, 32):
+            before = len(device.asked)
+            ess.poll()
+            if len(device.asked) > before:
+                tries.append(second)
+        assert tries == [1, 3, 7, 13, 21, 31]
+
+
+def test_a_connection_that_was_closed_in_between_is_made_anew_without_an_error(loop: Loop) -> None:
+    """As gateways do with idle ones. The serial number is read again: it may be somebody else now."""
+    serials = registers_map([*MAP["points"], point("SerialNumber", 400, "string", group_default="slow")])
+
+    def answer(asked: Asked) -> bytes:
+        return asked.registers(0x4142, *[0] * 15) if asked.address == 400 else _well(asked)
+
+    with scripted(loop, answer) as (device, port):
+        made = {**_entry(port), "expect_serial": "AB", "poll_groups": {"fast": ["ActivePower"], "slow": []}}
+        with met(made, {"plain": serials}) as ess:
+            ess.poll()
+            loop.run(device.hang_up())
+            ess.poll()
+            assert ess.device.health() == {
+                "ok": True,
+                "last_read_at": "2026-02-15T10:30:00Z",
+                "errors": 0,
+            }
+            assert device.connections == 2
+            assert [asked.address for asked in device.asked] == [400, 0, 400, 0]
+
+
+def test_a_device_that_hangs_holds_up_nobody_else(loop: Loop) -> None:
+    """Its answer would be waited for half a minute; the cycle goes on, and so does the end of the test."""
+    with yard(loop) as (runtime, battery, _):
+        hung = simulated(serial="BMS-9", defect=Defect("hang", 0))
+        with runtime.plugged(BATTERY, hung):
+            slow = devices(connection={"timeout_ms": 30_000})
+            runtime.load(body(**slow, scheduler={"controllers": [fixed(500)]}))
+            health = runtime.turn(5)
+            assert health["devices"]["meter_grid"]["ok"] is True
+            assert health["devices"]["bms_main"]["detail"] == "not read yet"
+            assert battery.device.writes == []
+
+
+def test_a_changed_device_does_not_disturb_the_others(loop: Loop) -> None:
+    with yard(loop) as (runtime, battery, meter):
+        runtime.load(body(**devices(), scheduler={"controllers": [fixed(500)]}))
+        runtime.turn(3)
+        before = dict(runtime.devices.by_id)
+        buses = dict(runtime.devices._field._buses)
+        limits = devices(limits={"max_charge_w": 5000, "max_discharge_w": 300})
+        runtime.load(body(2, **limits, scheduler={"controllers": [fixed(500)]}))
+        assert battery.power == 500  # nothing was written for it
+        runtime.turn()
+        assert battery.power == 300
+        assert runtime.devices.by_id["meter_grid"] is before["meter_grid"]
+        assert dict(runtime.devices._field._buses) == buses  # and every connection is the one from before
+        assert METER in runtime.ports
+        assert meter.device.writes == []
