@@ -1,6 +1,6 @@
 """One edge as its page shows it: the words, the three facts, versions, keys, and what may be done."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.urls import reverse
@@ -37,7 +37,9 @@ def badge(word: str) -> SafeString:
 
 
 def age(at: datetime | None, now: datetime) -> str:
-    return "never" if at is None else f"{timesince(at, now).split(',')[0]} ago"
+    if at is None:
+        return "never"
+    return "just now" if now - at < timedelta(minutes=1) else f"{timesince(at, now).split(',')[0]} ago"
 
 
 def link_and_age(edge: Edge, now: datetime) -> str:

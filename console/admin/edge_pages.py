@@ -125,7 +125,12 @@ def effective_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
         return _show(
             request, edge, "Effective configuration", "console/effective.html", {"refused": refused.detail}
         )
-    context = {"version": answer["version"], "leaves": leaves(answer)}
+    rows = leaves(answer)
+    context = {
+        "version": answer["version"],
+        "leaves": [row for row in rows if not row["is_derived"]],
+        "derived": [row for row in rows if row["is_derived"]],
+    }
     return _show(request, edge, "Effective configuration", "console/effective.html", context)
 
 

@@ -10,12 +10,12 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.safestring import SafeString
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from configs import adopting, signing
 from configs.changes import Actor
 from console import fleet
 from console.admin import edge_facts
-from console.admin.links import layer_link
 from console.admin.scoping import HistoricAdmin
 from console.admin.site import desk, person
 from edges import organizing, words
@@ -48,8 +48,7 @@ class EdgeAdmin(HistoricAdmin):
     list_filter = [StatusFilter, "stage"]
     search_fields = ["edge_id", "name"]
     ordering = ["edge_id"]
-    fields = ["edge_id", "organization", "site", "name", "tags", "stage", "created_at", "retired_at", "layer"]
-    readonly_fields = ["layer"]
+    fields = ["edge_id", "organization", "site", "name", "tags", "stage", "created_at", "retired_at"]
     change_form_outer_before_template = "console/edge_facts.html"
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
@@ -59,6 +58,9 @@ class EdgeAdmin(HistoricAdmin):
         formfield = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "stage" and formfield is not None:
             formfield.choices = LIVE_STAGES  # retiring is an act with a reason, not an edit
+        if db_field.name == "tags" and formfield is not None:
+            formfield.widget = UnfoldAdminTextInputWidget()
+            formfield.help_text = "Separated by commas."
         return formfield
 
     @display(description="Status")
@@ -76,10 +78,6 @@ class EdgeAdmin(HistoricAdmin):
     @display(description="Last attempt")
     def last_attempt(self, edge: Edge) -> str:
         return edge_facts.attempt(edge)
-
-    @display(description="Its own layer")
-    def layer(self, edge: Edge) -> SafeString:
-        return layer_link(edge.organization.code, "edge", edge.edge_id)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

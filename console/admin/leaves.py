@@ -19,6 +19,7 @@ def leaves(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
             {
                 "path": pointer or "/",
                 "value": "" if value is MISSING else shown(value),
+                "is_derived": origin["scope"] == "registry",
                 "layer": BADGES.get(origin["scope"], origin["scope"]),
                 "target": origin["target"],
                 "author": origin.get("author"),

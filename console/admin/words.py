@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# Why edges get no version: of one edge, of several.
 WHY = {
-    "same": "already run this",
-    "hidden": "keep their own value, which hides this one",
-    "held": "are held",
-    "excluded": "are excluded by you",
-    "retired": "are retired",
-    "incomplete": "have no complete configuration yet",
-    "already_invalid": "were invalid before this change",
-    "quarantined": "refused this content before (use retry)",
-    "agent_too_old": "run an agent too old for it",
+    "same": ("already has this", "already have this"),
+    "hidden": ("keeps its own value, which hides this one", "keep their own values, which hide this one"),
+    "held": ("is held", "are held"),
+    "excluded": ("is excluded by you", "are excluded by you"),
+    "retired": ("is retired", "are retired"),
+    "incomplete": ("has no complete configuration yet", "have no complete configuration yet"),
+    "already_invalid": ("was invalid before this change", "were invalid before this change"),
+    "quarantined": ("refused this content before (use retry)", "refused this content before (use retry)"),
+    "agent_too_old": ("runs an agent too old for it", "run agents too old for it"),
 }
 LONGEST_VALUE = 60
 
@@ -39,7 +40,7 @@ def sentence(answer: Mapping[str, Any]) -> str:
     if not unaffected:
         return head + "."
     causes = Counter(item["why"] for item in unaffected)
-    parts = [f"{number:,} {WHY.get(why, why)}" for why, number in sorted(causes.items())]
+    parts = [f"{number:,} {WHY[why][number > 1]}" for why, number in sorted(causes.items())]
     return f"{head}; {', '.join(parts)}."
 
 

@@ -111,7 +111,7 @@ def test_a_rule_broken_on_every_edge_is_one_line_that_names_them(published: buil
     shown = text(posted(signed_in(published.alice), body))
     assert shown.count("[E09]") == 1
     assert "acme-north-1, acme-south-1" in shown
-    assert re.search(r"Line \d+</strong>", shown)
+    assert re.search(r">Line \d+</button>", shown)
 
 
 def test_nothing_changed_has_no_publish_button(published: build.Cast) -> None:
