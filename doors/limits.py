@@ -48,9 +48,14 @@ def _limit(burst: float, per_second: float, block: int, lease_seconds: float) ->
 def edge_wanted(key_id: str, organization_id: object) -> tuple[Wanted, Wanted]:
     """What one call of an edge costs: a token of its key and one of its organization."""
     return (
-        Wanted(f"key:{key_id}", limit("edge_key")),
-        Wanted(f"org:{organization_id}", limit("organization")),
+        _wanted("key", key_id, limit("edge_key")),
+        _wanted("org", organization_id, limit("organization")),
     )
+
+
+@lru_cache(maxsize=100_000)
+def _wanted(kind: str, subject: object, limit: Limit) -> Wanted:
+    return Wanted(f"{kind}:{subject}", limit)
 
 
 def take(wanted: Sequence[Wanted]) -> None:

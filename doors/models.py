@@ -4,7 +4,10 @@ from django.db import models
 
 
 class Bucket(models.Model):
-    """One token bucket. Written only by the SQL function `lease_tokens` (see doors/limits.py)."""
+    """One token bucket, in an unlogged table: after a crash of the database all buckets are full again.
+
+    Written only by the SQL function `lease_tokens` (see doors/limits.py).
+    """
 
     key = models.TextField(primary_key=True)
     tokens = models.FloatField()

@@ -6,6 +6,7 @@ lifespan   here; a server that sends none (daphne) starts the process with the f
 """
 
 import asyncio
+import gc
 import os
 from typing import Any, cast
 
@@ -53,6 +54,9 @@ async def lifespan(receive: Receive, send: Send) -> None:
                 await send({"type": "lifespan.startup.failed", "message": reason})
                 return
             await process.ensure_started()
+            # What is loaded by now stays: without this every collection walks all of Django again.
+            gc.collect()
+            gc.freeze()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await process.stop()

@@ -1,5 +1,7 @@
 """The headers of configuration answers, the same in front of Django and behind it."""
 
+from functools import lru_cache
+
 from django.http import HttpResponse
 
 from configs.fetching import NotModified, Ready
@@ -20,9 +22,12 @@ def standing(etag: str, version: int) -> Headers:
     ]
 
 
+_issued = lru_cache(maxsize=10_000)(format_instant)
+
+
 def not_modified_headers(head: Head, client_issued: str | None) -> Headers:
     """A client that names the current manifest's `issued_at` does not get the manifest again."""
-    if client_issued == format_instant(head.issued_at):
+    if client_issued == _issued(head.issued_at):
         return standing(head.etag, head.version)
     return [*standing(head.etag, head.version), ("EMS-Manifest", head.envelope)]
 

@@ -24,6 +24,8 @@ SELECT wanted.key_id, polled.*
 FROM unnest(%s::text[]) AS wanted (key_id) CROSS JOIN LATERAL edge_poll(wanted.key_id) AS polled
 """
 MOST_IN_A_TRIP = 100
+# While one trip waits for PostgreSQL, others are under way.
+TRIPS = 4
 
 
 class Polls:
@@ -31,8 +33,8 @@ class Polls:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._rows: Batch[str, Mapping[str, Any]] = Batch(self._read, MOST_IN_A_TRIP)
-        self._grants: Batch[Wanted, bool] = Batch(self._lease, MOST_IN_A_TRIP)
+        self._rows: Batch[str, Mapping[str, Any]] = Batch(self._read, most=MOST_IN_A_TRIP, trips=TRIPS)
+        self._grants: Batch[Wanted, bool] = Batch(self._lease, most=MOST_IN_A_TRIP, trips=1)
 
     async def prove(self, credential: Credential) -> EdgePrincipal:
         """Raises: Unauthenticated, Suspended; psycopg errors and PoolTimeout when the database does not
@@ -62,7 +64,7 @@ class Polls:
     async def _read(self, key_ids: list[str]) -> Mapping[str, Mapping[str, Any]]:
         async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(READ, [key_ids])
-            return {row["key_id"]: row async for row in cursor}
+            return {row["key_id"]: row for row in await cursor.fetchall()}
 
     async def _lease(self, wanted: list[Wanted]) -> Mapping[Wanted, bool]:
         short = Short(tuple(wanted))

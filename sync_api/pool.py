@@ -15,7 +15,7 @@ NOT_LIBPQ = {
     "isolation_level",
     "server_side_binding",
 }
-POOL_SIZE = 4
+POOL_SIZE = 6
 WAIT_SECONDS = 2.0
 # A server that vanished without a word is noticed within half a minute.
 KEEPALIVES = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}

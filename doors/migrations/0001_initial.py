@@ -61,6 +61,9 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        # What a crash forgets is how much was asked lately; for that a lease is written without waiting for
+        # the disk.
+        migrations.RunSQL("ALTER TABLE doors_bucket SET UNLOGGED", migrations.RunSQL.noop),
         migrations.RunSQL(
             LEASE_TOKENS, "DROP FUNCTION lease_tokens(text[], float8[], float8[], int[], timestamptz)"
         ),

@@ -23,7 +23,7 @@ def test_questions_gather_while_a_trip_is_under_way() -> None:
             await arrived.wait()
             return {key: key * 10 for key in keys if key != 4}
 
-        batch = Batch(fetch, most=3)
+        batch = Batch(fetch, most=3, trips=1)
         first = asyncio.create_task(batch.ask(1))
         await asyncio.sleep(0)
         others = [asyncio.create_task(batch.ask(key)) for key in (2, 3, 2, 4, 5, 1)]
@@ -48,7 +48,7 @@ def test_a_failed_trip_fails_for_all_who_asked_and_the_next_is_another() -> None
                 raise ConnectionError
             return dict.fromkeys(keys, 7)
 
-        batch = Batch(fetch, most=10)
+        batch = Batch(fetch, most=10, trips=1)
         failed = await asyncio.gather(batch.ask(1), batch.ask(2), return_exceptions=True)
         assert [type(each) for each in failed] == [ConnectionError, ConnectionError]
         assert await batch.ask(1) == 7
@@ -64,7 +64,7 @@ def test_one_who_leaves_does_not_take_the_question_along() -> None:
             await arrived.wait()
             return dict.fromkeys(keys, 7)
 
-        batch = Batch(fetch, most=10)
+        batch = Batch(fetch, most=10, trips=1)
         leaving, staying = (asyncio.create_task(batch.ask(1)) for _ in range(2))
         await asyncio.sleep(0)
         leaving.cancel()

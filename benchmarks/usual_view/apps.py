@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class UsualView(AppConfig):
+    name = "benchmarks.usual_view"
+    label = "usual"
