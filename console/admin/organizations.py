@@ -18,7 +18,7 @@ from edges.models import Membership, Organization, Site
 from edges.roles import ROLES
 
 
-class ZoneForm(forms.ModelForm):  # type: ignore[type-arg]
+class ZoneForm(forms.ModelForm):
     def clean_time_zone(self) -> str:
         name: str = self.cleaned_data["time_zone"]
         if name not in available_timezones():
@@ -48,7 +48,6 @@ class SiteAdmin(HistoricAdmin):
     form = ZoneForm
     list_display = ["code", "organization", "name", "time_zone", "layer"]
     list_select_related = ["organization"]
-    list_filter = []
     search_fields = ["code", "name"]
     fields = ["organization", "code", "name", "time_zone", "is_active", "created_at", "layer"]
     readonly_fields = ["layer"]
@@ -74,7 +73,7 @@ class SiteAdmin(HistoricAdmin):
         obj.__dict__.update(made.__dict__)
 
 
-class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
+class MembershipForm(forms.ModelForm):
     role = forms.ChoiceField(choices=[(role, role) for role in ROLES], widget=UnfoldAdminSelectWidget)
 
 

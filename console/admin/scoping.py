@@ -134,7 +134,9 @@ class ScopedAdmin(ModelAdmin):
     def typed_again(self, request: HttpRequest, complaint: str, *, is_new: bool) -> HttpResponseBase:
         """Back to the form with the complaint; on a new row nothing that was typed is lost."""
         self.message_user(request, complaint, "ERROR")
-        typed = [(name, value) for name, value in request.POST.items() if name in self.get_fields(request)]
+        typed = [
+            (name, str(value)) for name, value in request.POST.items() if name in self.get_fields(request)
+        ]
         return HttpResponseRedirect(f"{request.path}?{urlencode(typed)}" if is_new else request.path)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:

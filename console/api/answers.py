@@ -165,7 +165,7 @@ class EventAnswer(s.Serializer[Any]):
     version = s.IntegerField(allow_null=True)
     code = s.CharField(allow_null=True)
     detail = s.CharField(allow_null=True)
-    data = s.JSONField(allow_null=True)
+    data = s.JSONField(allow_null=True)  # type: ignore[assignment]
 
 
 class ProfileAnswer(s.Serializer[Any]):
@@ -185,7 +185,7 @@ class ProblemAnswer(s.Serializer[Any]):
     detail = s.CharField()
     instance = s.CharField()
     code = s.CharField()
-    errors = s.ListField(child=s.DictField())
+    errors = s.ListField(child=s.DictField())  # type: ignore[assignment]
 
 
 class RequestAnswer(s.Serializer[Any]):
@@ -197,7 +197,7 @@ class RequestAnswer(s.Serializer[Any]):
 
 class HoldAnswer(s.Serializer[Any]):
     by = s.CharField()
-    source = s.CharField()
+    source = s.CharField()  # type: ignore[assignment]
     reason = s.CharField()
     review_at = s.DateTimeField(allow_null=True)
     created_at = s.DateTimeField()

@@ -20,6 +20,7 @@ from console.api.documented import DRY_RUN, PAGED, documented
 from doors import conditional, pagination
 from doors.problems import Refused
 from edges.models import Organization
+from edges.roles import Act
 
 FILTERS = {"state": "A state, such as draft.", "author": "Who wrote it.", "text": "Part of the reason."}
 
@@ -98,7 +99,7 @@ class ChangeSets(Call):
         organization, _ = reach.any_of(self.principal, org, "edit")
         body = self.body(shapes.NewChangeSet)
         change = wanted(body)
-        act = "publish" if body["publish"] and not dry_run else "edit"
+        act: Act = "publish" if body["publish"] and not dry_run else "edit"
         reach.change(self.principal, organization, act, wanted=change)
         if dry_run:
             preview = publishing.preview(organization_id=organization.pk, change=change, now=self.now)

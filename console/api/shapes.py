@@ -117,7 +117,7 @@ class SelectorShape(Exact):
 
 class NewChangeSet(Exact):
     reason = Text(max_length=REASON)
-    operations = OperationShape(many=True, allow_empty=False, max_length=10_000)
+    operations = OperationShape(many=True, allow_empty=False, max_length=10_000)  # type: ignore[call-arg]
     selector = SelectorShape(required=False)
     exclude = texts(maximum=100_000)
     publish = Flag(required=False, default=False)
@@ -126,7 +126,7 @@ class NewChangeSet(Exact):
 
 class DraftChange(Exact):
     reason = Text(max_length=REASON, required=False)
-    operations = OperationShape(many=True, allow_empty=False, max_length=10_000, required=False)
+    operations = OperationShape(many=True, allow_empty=False, max_length=10_000, required=False)  # type: ignore[call-arg]
     selector = SelectorShape(required=False)
     exclude = texts(maximum=100_000)
 
