@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_runtime.bell import Bell
-from edge_runtime.cli_options import add_field_options, add_profile_check, add_simulate_site
+from edge_runtime.cli_options import add_field_options, add_profile_check, add_simulate, add_simulate_site
 
 OK: Final = 0
 REFUSED: Final = 1
@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _simulate_site(parsed)
     if parsed.command == "profile-check":
         return _profile_check(parsed)
+    if parsed.command == "simulate":
+        return _simulate(parsed)
     # Before the slow imports: a SIGHUP that arrives while they load must not end the process.
     with Bell(signal.SIGHUP, signal.SIGTERM, signal.SIGINT) as bell:
         return _run(parsed, bell)
@@ -50,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--limits", type=Path, default=None, help="the local limits file")
     add_simulate_site(commands)
     add_profile_check(commands)
+    add_simulate(commands)
     return parser
 
 
@@ -63,6 +66,12 @@ def _profile_check(parsed: argparse.Namespace) -> int:
     from edge_runtime.modbus.cli_profile_check import profile_check
 
     return profile_check(parsed)
+
+
+def _simulate(parsed: argparse.Namespace) -> int:
+    from edge_runtime.simulation.cli_simulate import simulate_days
+
+    return simulate_days(parsed)
 
 
 def _check(parsed: argparse.Namespace) -> int:

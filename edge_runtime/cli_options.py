@@ -56,3 +56,24 @@ def add_profile_check(commands: Commands) -> None:
     command.add_argument("--gap-ms", type=int, default=0, help="shortest pause between two requests")
     command.add_argument("--simulation", type=Path, default=None, help="see run --simulation")
     command.add_argument("--json", action="store_true")
+
+
+def add_simulate(commands: Commands) -> None:
+    command = commands.add_parser(
+        "simulate", help="run a document over days of a recorded house, as fast as it can be computed"
+    )
+    command.add_argument("--document", type=Path, default=None, help="default: the shipped example")
+    command.add_argument("--site", type=Path, default=None, help="a site file (default: the shipped example)")
+    command.add_argument("--limits", type=Path, default=None, help="the local limits file")
+    command.add_argument("--days", type=_positive, default=7.0, help="how many days (default 7)")
+    command.add_argument("--period-ms", type=int, default=None, help="another period than the document's")
+    command.add_argument("--report", action="store_true", help="with --json: the whole report, not six facts")
+    command.add_argument("--json", action="store_true", help="facts for programs instead of the table")
+    command.add_argument("--chart", type=Path, default=None, help="write the picture of the run to this SVG")
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 366:
+        raise argparse.ArgumentTypeError("must be more than 0 and at most 366")
+    return number

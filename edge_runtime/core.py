@@ -99,6 +99,11 @@ class Core:
         self._sent = {name: watts for name, watts in self._sent.items() if not written.get(name)}
         return written
 
+    @property
+    def alarms(self) -> list[dict[str, Any]]:
+        """What stands since the last turn."""
+        return self._active_alarms
+
     def health(self) -> dict[str, Any]:
         return {
             "controllers": self._roster.health(),
@@ -147,11 +152,12 @@ class Core:
         self, ess: Device, posts: list[Post], image: Image, share: Share, meter_id: str | None
     ) -> laws.LastWord:
         power = _allowed_power(ess).narrow(share.left.low, share.left.high)
+        inputs = _inputs(ess, meter_id, image, power)
         left = power
         for post in posts:
-            left = post.run(_inputs(ess, post.meter_id, image, power), left)
+            same = post.meter_id == meter_id
+            left = post.run(inputs if same else _inputs(ess, post.meter_id, image, power), left)
         wanted = self._ramped(ess, left.least_effort)
-        inputs = _inputs(ess, meter_id, image, power)
         return laws.last_word(wanted, self._guard(ess, meter_id, inputs, share.shift(meter_id)))
 
     def _ramped(self, ess: Device, wanted: float) -> float:

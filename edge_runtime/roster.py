@@ -65,18 +65,27 @@ class Roster:
 
     def __init__(self) -> None:
         self.posts: list[Post] = []
+        self._bound_to: tuple[Mapping[str, Device], list[str | None]] | None = None
 
     def load(self, scheduler: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> None:
         """Take in the section. A controller remembers through every change but that of its class."""
         before = {post.controller_id: post for post in self.posts}
         strategy = scheduler["strategy"]
+        self._bound_to = None
         self.posts = sorted(
             (_post(entry, before.get(str(entry["id"])), strategy) for entry in entries),
             key=lambda post: _place(strategy, post.entry),
         )
 
     def bind(self, devices: Mapping[str, Device]) -> None:
-        """Find each controller its battery and its meter; what a device refuses fails its controllers."""
+        """Find each controller its battery and its meter; what a device refuses fails its controllers.
+
+        Asked every cycle: `devices` is another mapping whenever there are other devices.
+        """
+        refusals = [device.refuses_writes for device in devices.values()]
+        if self._bound_to is not None and self._bound_to[0] is devices and self._bound_to[1] == refusals:
+            return
+        self._bound_to = (devices, refusals)
         for post in self.posts:
             if post.controller is not None:
                 _bind(post, post.controller, devices)
