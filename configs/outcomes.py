@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 from uuid import UUID
 
+import orjson
+
 from configs.models import State
-from edge_protocol.canonical import canonical, digest
+from edge_protocol.canonical import digest
 
 Why = Literal[
     "same",
@@ -62,7 +65,7 @@ class Caution:
         return {"rule": self.rule, "edge_id": self.edge_id, "path": self.path, "detail": self.detail}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Preview:
     """What would happen. Its digest covers the intent and, edge by edge, the content it leads to."""
 
@@ -77,9 +80,10 @@ class Preview:
         fates = {one.edge_id: f"{one.from_version}->{one.version}:{one.digest}" for one in self.affected}
         return fates | {one.edge_id: one.why for one in self.unaffected}
 
-    @property
+    @cached_property
     def preview_digest(self) -> str:
-        return digest(canonical({"intent": self.intent, "edges": self.edges}))
+        # Names a promise among ourselves, so it needs an order and no canonical numbers: there are none.
+        return digest(orjson.dumps({"intent": self.intent, "edges": self.edges}, option=orjson.OPT_SORT_KEYS))
 
     def to_dict(self) -> dict[str, Any]:
         return _answer(None, State.DRAFT, self)

@@ -22,9 +22,9 @@ ROWS_A_STATEMENT = 20_000
 _PINS = """
 UPDATE configs_edgepins p
    SET organization_revision_id = n.organization, site_revision_id = n.site, edge_revision_id = n.edge,
-       registry_id = n.registry, schema = n.schema, problems = n.problems::jsonb
-  FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::text[], %s::text[])
-       AS n (uid, organization, site, edge, registry, schema, problems)
+       registry_id = n.registry, schema = n.schema, problems = n.problems
+  FROM json_to_recordset(%s::json) AS n (uid uuid, organization uuid, site uuid, edge uuid, registry int,
+       schema text, problems jsonb)
  WHERE p.edge_id = n.uid AND p.organization_id = %s
 """
 _BLOBS = """
@@ -33,16 +33,16 @@ SELECT gen_random_uuid(), %b, n.digest, n.shape, n.body, length(n.body)
   FROM unnest(%b::text[], %b::text[], %b::bytea[]) AS n (digest, shape, body)
 ON CONFLICT (organization_id, digest) DO NOTHING
 """
-# `maps` has each distinct map of sections once, by the version's digest.
+# No join that could be planned badly: right after an insert the statistics know nothing of the new rows.
 _VERSIONS = """
 INSERT INTO configs_version (organization_id, edge_id, number, epoch, kind, content_of, sections, digest,
   envelope, "timestamp", issued_at, change_set_id, organization_revision_id, site_revision_id,
   edge_revision_id, registry_id, schema)
-SELECT %(organization)s, n.edge, n.number, %(epoch)s, n.kind, n.content_of, m.value, n.digest,
+SELECT %(organization)s, n.edge, n.number, %(epoch)s, n.kind, n.content_of, n.sections, n.digest,
        n.envelope, %(now)s, %(now)s, %(change_set)s, n.organization, n.site, n.own, n.registry, n.schema
   FROM json_to_recordset(%(rows)s::json) AS n (edge uuid, number bigint, kind text, content_of bigint,
-       digest text, envelope text, organization uuid, site uuid, own uuid, registry int, schema text)
-  JOIN jsonb_each(%(maps)s::jsonb) m ON m.key = n.digest
+       sections jsonb, digest text, envelope text, organization uuid, site uuid, own uuid, registry int,
+       schema text)
 """
 # The versions are in the table already: their manifests need not travel a second time.
 _HEADS = """
@@ -51,9 +51,9 @@ INSERT INTO edges_edgehead (organization_id, edge_id, version, digest, etag, epo
 SELECT v.organization_id, v.edge_id, v.number, v.digest, n.etag, v.epoch, v.envelope, v.issued_at,
        v.timestamp,
        EXISTS (SELECT FROM configs_hold h WHERE h.edge_id = v.edge_id AND h.released_at IS NULL)
-  FROM configs_version v
-  JOIN unnest(%s::uuid[], %s::text[]) AS n (uid, etag) ON n.uid = v.edge_id
- WHERE v.change_set_id = %s AND v.organization_id = %s
+  FROM json_to_recordset(%s::json) AS n (uid uuid, number bigint, etag text)
+ CROSS JOIN LATERAL (SELECT * FROM configs_version WHERE edge_id = n.uid AND number = n.number OFFSET 0) v
+ WHERE v.organization_id = %s
 ON CONFLICT (edge_id) DO UPDATE
    SET version = excluded.version, digest = excluded.digest, etag = excluded.etag, epoch = excluded.epoch,
        envelope = excluded.envelope, issued_at = excluded.issued_at, published_at = excluded.published_at
@@ -66,24 +66,27 @@ def store(plan: Plan, sealed: Sequence[Sealed], *, change_set_id: UUID, now: dat
     if sealed:
         _blobs(plan)
         _versions(plan, sealed, change_set_id, now)
-        _heads(plan, sealed, change_set_id)
+        _heads(plan, sealed)
 
 
 def _pins(plan: Plan) -> None:
     moved = [edge for edge in plan.edges if edge.moves]
     if not moved:
         return
-    columns: list[list[Any]] = [
-        [edge.facts.uid for edge in moved],
-        [edge.pins.organization for edge in moved],
-        [edge.pins.site for edge in moved],
-        [edge.pins.edge for edge in moved],
-        [edge.pins.registry for edge in moved],
-        [edge.pins.schema for edge in moved],
-        [orjson.dumps(edge.problems).decode() for edge in moved],
+    rows = [
+        {
+            "uid": edge.facts.uid,
+            "organization": edge.pins.organization,
+            "site": edge.pins.site,
+            "edge": edge.pins.edge,
+            "registry": edge.pins.registry,
+            "schema": edge.pins.schema,
+            "problems": edge.problems,
+        }
+        for edge in moved
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_PINS, [*columns, plan.ground.organization.pk])
+        cursor.execute(_PINS, [orjson.dumps(rows).decode(), plan.ground.organization.pk])
 
 
 def _blobs(plan: Plan) -> None:
@@ -101,7 +104,6 @@ def _blobs(plan: Plan) -> None:
 
 
 def _versions(plan: Plan, sealed: Sequence[Sealed], change_set_id: UUID, now: datetime) -> None:
-    maps = {one.edge.digest: dict(one.edge.sections) for one in sealed}
     for part in batched(sealed):
         parameters: dict[str, Any] = {
             "organization": plan.ground.organization.pk,
@@ -109,7 +111,6 @@ def _versions(plan: Plan, sealed: Sequence[Sealed], change_set_id: UUID, now: da
             "now": now,
             "change_set": change_set_id,
             "rows": orjson.dumps([_row(one) for one in part]).decode(),
-            "maps": orjson.dumps({one.edge.digest: maps[one.edge.digest] for one in part}).decode(),
         }
         with connection.cursor() as cursor:
             cursor.execute(_VERSIONS, parameters)
@@ -128,6 +129,7 @@ def _row(one: Sealed) -> dict[str, Any]:
         "number": one.number,
         "kind": one.kind,
         "content_of": one.content_of,
+        "sections": one.edge.sections,
         "digest": one.edge.digest,
         "envelope": one.header,
         "organization": pins.organization,
@@ -138,8 +140,10 @@ def _row(one: Sealed) -> dict[str, Any]:
     }
 
 
-def _heads(plan: Plan, sealed: Sequence[Sealed], change_set_id: UUID) -> None:
-    uids = [one.edge.facts.uid for one in sealed]
-    tags = [etag(one.number, one.edge.digest) for one in sealed]
+def _heads(plan: Plan, sealed: Sequence[Sealed]) -> None:
+    rows = [
+        {"uid": one.edge.facts.uid, "number": one.number, "etag": etag(one.number, one.edge.digest)}
+        for one in sealed
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(_HEADS, [uids, tags, change_set_id, plan.ground.organization.pk])
+        cursor.execute(_HEADS, [orjson.dumps(rows).decode(), plan.ground.organization.pk])
