@@ -129,10 +129,9 @@ class Desk:
         return {"asked": True, **before}
 
     def _apply(self, _: Mapping[str, Any]) -> Answer:
-        if self._agent.core.hold is not None:
-            return _refused("the edge is held: `ems-agent release` first")
-        released = self._agent.release()
-        return _refused("nothing is staged") if released is None else {"version": released.number}
+        waiting = self._agent.waiting()
+        refusal = self._agent.release()
+        return _refused(refusal) if refusal else {"version": inquiry.number_of(waiting)}
 
     def _bundle(self, arguments: Mapping[str, Any]) -> Answer:
         """`ems-agent apply --bundle`: the same checks and the same floor as over the network."""

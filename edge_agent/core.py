@@ -338,7 +338,10 @@ class Core:
         stored, bodies = copy
         digests = {stored.version.sections[name]: data for name, data in bodies.items()}
         self._documents.pop(version.ref, None)
-        return self.write(lambda: self.store.restore_version(stored, digests)) and is_sound(version)
+        if not self.write(lambda: self.store.restore_version(stored, digests)):
+            return False
+        self.state = self.store.load_state()
+        return is_sound(stored.version)
 
     def confirm(self, version: Version) -> None:
         """The second copy of what is good now, then nothing but what is pointed to is kept."""

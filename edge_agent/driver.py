@@ -63,7 +63,7 @@ class ProcessDriver:
         command = self.settings.validate
         if command is None:
             return None
-        file = self.settings.directory / ".candidate.json"
+        file = self.settings.directory / f".candidate-{os.getpid()}.json"
         file.write_bytes(canonical(document))
         filled = [self._filled(part, file) for part in command]
         if not any("{file}" in part for part in command):

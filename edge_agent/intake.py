@@ -175,6 +175,10 @@ class Intake:
             return Reason("semantics", f"{errors[0].path}: {errors[0].rule}: {errors[0].detail}")
         return self._beyond_limits(document)
 
+    def note_limits(self) -> None:
+        """Read the local limits once at start: their digest and their trouble are reported."""
+        self._beyond_limits({})
+
     def _beyond_limits(self, document: Mapping[str, Any]) -> Reason | None:
         try:
             limits = read_limits(self._settings.limits_file)

@@ -108,6 +108,11 @@ class Plant:
     def _expected(self, driver: ProcessDriver, digest: str) -> str:
         return str((driver.content() or {}).get("digest") or digest)
 
+    def settle(self) -> None:
+        """Confirmed: from here on only what worked before the change counts (rule 8)."""
+        for watch in self._watches:
+            watch.added = frozenset()
+
     # --- looking
 
     def observe(self, at_s: float) -> Observation:

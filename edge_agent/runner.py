@@ -15,7 +15,7 @@ from edge_agent.driver import ProcessDriver
 from edge_agent.gatekeeper import Gatekeeper
 from edge_agent.intake import Intake, Judged
 from edge_agent.keyring import Keyring
-from edge_agent.listener import Heard, Listener, SocketDown, SocketUp
+from edge_agent.listener import REPLACED, Heard, Listener, SocketDown, SocketUp
 from edge_agent.plant import Plant
 from edge_agent.process import Exited
 from edge_agent.reports import Identity, full_report, health_parts
@@ -131,8 +131,13 @@ class Agent:
     # --- life
 
     def run(self) -> None:
-        """Boot from what is stored, with or without cloud, then live until asked to stop."""
+        """Boot from what is stored, with or without cloud, then live until asked to stop.
+
+        An error that nobody anticipated leaves the runtime in control of the plant: the next agent takes
+        it over.
+        """
         self._check_stored()
+        self.intake.note_limits()
         actions = self.core.advance(Booted())
         self._adopt_tempo()
         self._cloud_bench.start()
@@ -143,10 +148,8 @@ class Agent:
         self.timers.later("watch", 0.0)
         self.timers.later("housekeeping", HOUSEKEEPING_S)
         self.timers.later("guard", GUARD_NOTE_S)
-        try:
-            self._loop()
-        finally:
-            self._end()
+        self._loop()
+        self._end()
 
     def _loop(self) -> None:
         while True:
@@ -162,7 +165,7 @@ class Agent:
                 self._due(name)
 
     def _end(self) -> None:
-        """The plant is left in its safe state: the runtime ends before its supervisor does."""
+        """Asked to stop: the plant is left in its safe state: the runtime ends before its supervisor does."""
         self.listener.stop()
         self.plant.stop()
         self.timers.later("kill", self.settings.drivers[0].stop_timeout_s)
@@ -214,6 +217,8 @@ class Agent:
             log.info("%s -> %s", phase.value, self.core.state.phase.value)
             self.watcher.phase_changed()
             self._adopt_tempo()
+            if self.core.state.phase is Phase.COMMITTED:
+                self.plant.settle()
         self.perform(actions)
         return actions
 
@@ -312,12 +317,18 @@ class Agent:
         if barrier.open or (self.core.state.phase is Phase.STAGED and shown != (barrier.mode, barrier.until)):
             self.advance(BarrierMoved(waiting, barrier, self.gates()))
 
-    def release(self) -> Version | None:
-        """Apply what waits now, whatever its window; None when nothing waits."""
+    def release(self) -> str:
+        """Apply what waits now, whatever its window. Returns why not, empty when it is done."""
         waiting = self.waiting()
-        if waiting is not None:
-            self.advance(BarrierMoved(waiting, Barrier("released"), self.gates()))
-        return waiting
+        if waiting is None:
+            return "nothing is staged"
+        mode = self.gatekeeper.barrier(waiting).mode
+        if mode == "hold":
+            return "the edge is held: `ems-agent release` first"
+        if mode == "trust_stale":
+            return "its manifest has expired: the cloud has to issue it again first"
+        self.advance(BarrierMoved(waiting, Barrier("released"), self.gates()))
+        return ""
 
     # --- messages
 
@@ -340,6 +351,8 @@ class Agent:
 
     def _watch(self) -> None:
         self._undo_drift()
+        if self.core.expire_hold():
+            self.sync.beat()
         event = self.watcher.look()
         if self.teller.tell():
             self.sync.events_soon()
@@ -359,8 +372,6 @@ class Agent:
     def _keep_house(self) -> None:
         self.timers.later("housekeeping", HOUSEKEEPING_S)
         self.core.save_again()
-        if self.core.expire_hold():
-            self.sync.beat()
         self.plant.tidy()
 
     def _done(self, done: Done) -> None:
@@ -387,6 +398,8 @@ class Agent:
     def _socket_down(self, down: SocketDown) -> None:
         self.sync.disconnected()
         self.desk.note_socket(down)
+        if down.code == REPLACED:
+            self.core.emit_once("security", "replaced", "another agent is connected with this edge's key")
 
     def _heard(self, heard: Heard) -> None:
         if heard.notice is None:

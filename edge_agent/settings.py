@@ -118,7 +118,11 @@ def read_body(data: Path) -> dict[str, Any]:
 def drivers_from(body: Mapping[str, Any], data: Path) -> tuple[DriverSettings, ...]:
     """One driver (`driver`) or several (`drivers`); without any, documents are written to <data>/runtime."""
     given = body.get("drivers") or [body.get("driver") or {}]
-    return tuple(_driver(one, data) for one in given)
+    drivers = tuple(_driver(one, data) for one in given)
+    names, folders = {one.name for one in drivers}, {one.directory for one in drivers}
+    if len(names) < len(drivers) or len(folders) < len(drivers):
+        raise SettingsError("agent.json: drivers: each needs a name and a directory of its own")
+    return drivers
 
 
 def _driver(body: Mapping[str, Any], data: Path) -> DriverSettings:

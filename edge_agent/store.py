@@ -246,7 +246,9 @@ class Store:
         """Shape: section -> stored bytes, unchecked; sections whose blob is gone are left out."""
         found = {}
         for name, digest in version.sections.items():
-            row = self._db.execute("select body from blobs where digest = ?", (digest,)).fetchone()
+            row = self._db.execute(
+                "select cast(body as blob) as body from blobs where digest = ?", (digest,)
+            ).fetchone()
             if row is not None:
                 found[name] = bytes(row["body"])
         return found

@@ -197,6 +197,7 @@ class Sync:
             self._content_differs(error)
             return
         except TrustStaleError as error:
+            self.facts.polls_failed += 1
             self.facts.problem = error.detail
             return
         except TrustError as error:
@@ -276,8 +277,9 @@ class Sync:
 
     def answered(self, answer: HeartbeatAnswer) -> None:
         """The server's tempo, what it wants us to run, and what it asks for."""
-        offset = parse_instant(answer.server_time) - self._core.clock.wall()
-        self.facts.offset_ms = round(offset.total_seconds() * 1000)
+        offset_s = (parse_instant(answer.server_time) - self._core.clock.wall()).total_seconds()
+        # The server's time comes in whole seconds: below that nothing is known.
+        self.facts.offset_ms = 0 if abs(offset_s) <= 1 else round(offset_s * 1000)
         self.server_poll_s = answer.next_poll_seconds
         self.server_heartbeat_s = answer.next_heartbeat_seconds
         if self.server_heartbeat_s is not None:

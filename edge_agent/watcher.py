@@ -23,6 +23,7 @@ from edge_agent.states import (
 
 FAST_S, NEAR_S, STEADY_S = 0.1, 0.25, 1.0
 WELL_AGAIN_S = 600.0
+SAME_ALARM_S = 3600.0
 SAFE_MODE_PATIENCE_S = 30.0
 MOST_RESTARTS = 3
 
@@ -38,6 +39,7 @@ class Watcher:
         self._restarts = 0
         self._well_since_s: float | None = None
         self._struck_at_s = float("-inf")
+        self._told_of, self._told_at_s = "", 0.0
         self._exits_s: list[float] = []
 
     def phase_changed(self) -> None:
@@ -122,10 +124,21 @@ class Watcher:
         pause_s = min(max(state.committed.probation_s, 2), 60)
         if at_s - self._struck_at_s < pause_s:
             return None
+        is_news = self._is_news(self.seen.failed, at_s)
         self._struck_at_s = at_s
         if self.seen.failed.code in {"watchdog", "runtime_restarted"} or not self.seen.gates["cycle"].ok:
             self._restart(at_s)
-        return HealthFailed(state.committed, self._with_log(self.seen.failed))
+        return HealthFailed(state.committed, self._with_log(self.seen.failed)) if is_news else None
+
+    def _is_news(self, failed: Reason, at_s: float) -> bool:
+        """Under guard every failure is a strike; afterwards the same alarm is told once an hour."""
+        state = self._core.state
+        guarded = state.guard is not None and not state.guard.passed(self._core.clock.moment())
+        same = self._told_of == failed.code and at_s - self._told_at_s < SAME_ALARM_S
+        is_news = (guarded and state.previous is not None) or not same
+        if is_news:
+            self._told_of, self._told_at_s = failed.code, at_s
+        return is_news
 
     def _well(self, at_s: float) -> Event | None:
         self._well_since_s = at_s if self._well_since_s is None else self._well_since_s
