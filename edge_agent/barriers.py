@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from edge_agent.states import Barrier
@@ -55,8 +55,12 @@ def _occurrences(window: Mapping[str, Any], now: datetime) -> Iterator[tuple[dat
         day = today + timedelta(days=offset)
         if DAYS[day.weekday()] in days:
             last = day if ends > starts else day + timedelta(days=1)
-            yield _instant(day, starts, zone, fold=0), _instant(last, ends, zone, fold=1)
+            yield _between(datetime.combine(day, starts), datetime.combine(last, ends), zone)
 
 
-def _instant(day: date, at: time, zone: tzinfo, *, fold: int) -> datetime:
-    return datetime.combine(day, at, tzinfo=zone).replace(fold=fold).astimezone(UTC)
+def _between(start: datetime, end: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Local times to instants; a start that does not exist keeps the window's length behind the gap."""
+    opens = start.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if opens.astimezone(zone).replace(tzinfo=None) != start:
+        return opens, opens + (end - start)
+    return opens, end.replace(tzinfo=zone, fold=1).astimezone(UTC)

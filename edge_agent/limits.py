@@ -39,7 +39,7 @@ def read_limits(path: str | None) -> Limits:
     try:
         data = Path(path).read_bytes()
         status = Path(path).stat()
-        body = json.loads(data)
+        body = _object(json.loads(data))
         powers = {name: float(body[name]) for name in POWERS if name in body}
         hosts = body.get("allowed_hosts")
     except (OSError, ValueError, TypeError) as error:
@@ -49,6 +49,12 @@ def read_limits(path: str | None) -> Limits:
     return Limits(
         powers, None if hosts is None else tuple(map(str, hosts)), hashlib.sha256(data).hexdigest(), warning
     )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("it is not an object")
+    return value
 
 
 def breach(limits: Limits, document: Mapping[str, Any]) -> Reason | None:
