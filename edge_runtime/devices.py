@@ -38,7 +38,14 @@ class Devices:
     probed beside the cycle, so that it cannot hold up the others.
     """
 
-    def __init__(self, field: Field, limits: LocalLimits, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self,
+        field: Field,
+        limits: LocalLimits,
+        ledger: Ledger | None = None,
+        *,
+        patience_s: float = PROBE_PATIENCE_S,
+    ) -> None:
         self._field = field
         self._limits = limits
         self._ledger = ledger or Ledger(None)
@@ -49,6 +56,7 @@ class Devices:
         self._buses: dict[str, list[Device]] = {}
         self._probes: dict[str, Future[None]] = {}
         self._pool: ThreadPoolExecutor | None = None
+        self._patience_s = patience_s
         self._now_s = 0.0
 
     @property
@@ -202,7 +210,7 @@ class Devices:
         if self._departing.devices and DEPARTED not in self._probes:
             fresh.append(pool.submit(self._departing.retry, now_s))
             self._probes[DEPARTED] = fresh[-1]
-        done, _ = wait(fresh, timeout=PROBE_PATIENCE_S)
+        done, _ = wait(fresh, timeout=self._patience_s)
         for answer in done:
             answer.result()
 

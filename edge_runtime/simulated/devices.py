@@ -59,7 +59,7 @@ class SimulatedDevice:
         self.reversions = 0
         self._plant = plant
         self._clock = clock
-        self._since_s = clock()
+        self._first_asked_s: float | None = None
         self._ends_at_s: float | None = None
         self.released = asyncio.Event()
         for name in ("State", "ChargeState"):
@@ -72,6 +72,8 @@ class SimulatedDevice:
 
     async def before_answering(self) -> None:
         """Take the time that answers take. Errors: DeviceFailureError from a device that is defect."""
+        if self._first_asked_s is None:
+            self._first_asked_s = self._clock()
         if self.traits.answer_s:
             await asyncio.sleep(self.traits.answer_s)
         if self._shows("hang"):
@@ -112,8 +114,11 @@ class SimulatedDevice:
         return self.registers.value("SetActivePower") or 0.0
 
     def _shows(self, kind: str) -> bool:
-        defect = self.traits.defect
-        return defect is not None and defect.kind == kind and self._clock() - self._since_s >= defect.after_s
+        """A defect begins so long after the device was first asked for anything."""
+        defect, since_s = self.traits.defect, self._first_asked_s
+        if defect is None or defect.kind != kind or since_s is None:
+            return False
+        return self._clock() - since_s >= defect.after_s
 
     def _follow(self) -> None:
         if not self.traits.takes_set_points:

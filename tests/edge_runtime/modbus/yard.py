@@ -31,6 +31,7 @@ class Yard:
     clock: HandClock = field(default_factory=HandClock)
     ledger: Path | None = None
     limits: LocalLimits = field(default_factory=LocalLimits)
+    patience_s: float = 10.0  # a loaded machine may be slow; what hangs says less
     core: Core = field(init=False)
     devices: Devices = field(init=False)
 
@@ -39,7 +40,9 @@ class Yard:
 
     def boot(self) -> None:
         """A runtime that knows nothing but its ledger: also what follows a kill."""
-        self.devices = Devices(ModbusField(self._route), self.limits, Ledger(self.ledger))
+        self.devices = Devices(
+            ModbusField(self._route), self.limits, Ledger(self.ledger), patience_s=self.patience_s
+        )
         self.core = Core(self.devices, self.limits)
 
     def _route(self, end: str) -> str:
