@@ -32,6 +32,11 @@ class ActForm(forms.Form):
     to_version = forms.IntegerField(required=False, min_value=1)
 
 
+class RevokeForm(forms.Form):
+    reason = forms.CharField(max_length=500)
+    cut_off = forms.BooleanField(required=False)
+
+
 def found(request: HttpRequest, edge_uid: Any, act: Act) -> Edge:
     """The edge, when the person may do this to it. Raises: Http404, PermissionDenied."""
     row = Edge.objects.filter(pk=edge_uid).values_list("edge_id", flat=True).first()
@@ -97,16 +102,16 @@ def revoke_page(request: HttpRequest, edge_uid: Any, key_id: str) -> HttpRespons
     key = EdgeKey.objects.filter(edge=edge, key_id=key_id).first()
     if key is None:
         raise Http404
-    context: dict[str, Any] = {"key": key}
-    if request.method == "POST":
-        cut_off = request.POST.get("cut_off") == "true"
+    form = RevokeForm(request.POST if request.method == "POST" else None)
+    context: dict[str, Any] = {"key": key, "form": form}
+    if request.method == "POST" and form.is_valid():
         try:
             keys.revoke(
                 edge=edge,
                 key_id=key_id,
                 by=person(request).username,
-                reason=request.POST.get("reason", "")[:500] or "revoked on the desk",
-                cut_off=cut_off,
+                reason=form.cleaned_data["reason"],
+                cut_off=form.cleaned_data["cut_off"],
                 now=request.now,  # type: ignore[attr-defined]
             )
         except LastKeyError as refused:

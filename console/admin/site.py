@@ -4,10 +4,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import update_wrapper
 from typing import Any
+from urllib.parse import unquote
 
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
@@ -34,6 +35,12 @@ def person(request: HttpRequest) -> OperatorPrincipal:
         request.console_person = credentials.operator_of_user(user)  # type: ignore[attr-defined]
     found: OperatorPrincipal = request.console_person  # type: ignore[attr-defined]
     return found
+
+
+def names_nul(request: HttpRequest, arguments: dict[str, Any]) -> bool:
+    """PostgreSQL cannot even compare with a NUL: an address that holds one names nothing."""
+    asked = [value for _, values in request.GET.lists() for value in values]
+    return any("\0" in text for text in (*map(str, arguments.values()), *asked))
 
 
 class SignIn(AuthenticationForm):
@@ -76,6 +83,8 @@ class Desk(UnfoldAdminSite):
         def scoped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not self.has_permission(request):
                 return guarded(request, *args, **kwargs)
+            if "\0" in unquote(request.META.get("QUERY_STRING", "")):
+                raise BadRequest("No address of ours has a NUL in it.")
             request.now = datetime.now(UTC)  # type: ignore[attr-defined]
             with tenancy.scope(person(request).organization_ids):
                 response = self._answered(guarded, request, *args, **kwargs)
@@ -89,6 +98,8 @@ class Desk(UnfoldAdminSite):
     ) -> HttpResponseBase:
         """What is not theirs and what is beyond their role are pages with a sentence, not bare statuses."""
         try:
+            if names_nul(request, kwargs):
+                raise Http404
             with transaction.atomic():
                 answer: HttpResponseBase = view(request, *args, **kwargs)
         except Http404:
