@@ -173,6 +173,16 @@ def test_choices_name_own_sites_alone(published: build.Cast) -> None:
         assert not Edge.objects.filter(edge_id="acme-x-1").exists()
 
 
+def test_autocompletion_finds_own_rows_alone(published: build.Cast, nora: Caller) -> None:
+    query = {"app_label": "edges", "model_name": "edge", "field_name": "site", "term": ""}
+    found = {}
+    for username in ("alice", "nora"):
+        client = signed_in(get_user_model().objects.get(username=username))
+        answer = page(client, "autocomplete", **query)
+        found[username] = sorted(one["text"] for one in answer.json()["results"])
+    assert found == {"alice": ["north", "south"], "nora": ["north"]}
+
+
 def test_an_edit_keeps_history_with_its_author(published: build.Cast) -> None:
     client = signed_in(published.alice)
     body = {"name": "Roof", "tags": "x", "stage": "maintenance", "edge_id": "forged-1", "site": "forged"}
