@@ -12,6 +12,7 @@ from configs import quarantining, sealing
 from configs.models import Version
 from configs.refusals import ClockRefused
 from configs.signing import Signer
+from edge_protocol.canonical import JsonObject
 from edge_protocol.defaults import with_defaults
 from edge_protocol.envelope import Envelope
 from edge_protocol.instants import format_instant
@@ -47,7 +48,7 @@ def receive(
             quarantining.mirror(
                 organization_id=principal.organization_id,
                 edge_uid=principal.edge_uid,
-                reported=present(heartbeat.quarantine) or [],
+                reported=_refused(heartbeat, filed.head),
                 now=now,
             )
         if filed.head is not None and now - filed.head.issued_at >= REISSUE_AFTER:
@@ -66,6 +67,12 @@ def receive(
         trust_root_version=newest_root,
         requests=requests,
     )
+
+
+def _refused(heartbeat: Heartbeat, head: EdgeHead | None) -> list[JsonObject]:
+    """What it says to have refused, of what there is to refuse: an edge cannot fill a table with numbers."""
+    newest = 0 if head is None else head.version
+    return [entry for entry in present(heartbeat.quarantine) or [] if entry["version"] <= newest]
 
 
 def _digest_of(edge_uid: UUID, number: int) -> str | None:

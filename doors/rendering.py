@@ -29,7 +29,24 @@ class JSONRenderer(BaseRenderer):
     ) -> bytes:
         if data is None:
             return b""
-        return data if isinstance(data, bytes) else orjson.dumps(data, option=OPTIONS)
+        return data if isinstance(data, bytes) else written(data)
+
+
+def written(data: Any) -> bytes:
+    """JSON bytes of an answer. Errors: TypeError for what JSON has no form for."""
+    try:
+        return orjson.dumps(data, option=OPTIONS)
+    except TypeError:
+        return orjson.dumps(_as_said(data), option=OPTIONS)
+
+
+def _as_said(value: Any) -> Any:
+    """PostgreSQL gives 1e300 back as an integer of 301 digits: it was a float when an edge said it."""
+    if isinstance(value, Mapping):
+        return {name: _as_said(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_said(item) for item in value]
+    return float(value) if isinstance(value, int) and value.bit_length() > 63 else value
 
 
 class OnlyJSON(BaseContentNegotiation):

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Least
 from edge_protocol.keys import EDGE_KEY, new_credential
 from edges import credentials, notices, tenancy
 from edges.credentials import EdgePrincipal
-from edges.errors import LastKeyError, RetiredError
+from edges.errors import LastKeyError, RetiredError, Unauthenticated
 from edges.models import Edge, EdgeKey, Stage
 
 GRACE = timedelta(hours=24)
@@ -73,14 +73,17 @@ def void_pending(edge: Edge, *, reason: str, now: datetime) -> None:
 def rotate(*, principal: EdgePrincipal, now: datetime, random_bytes: Callable[[int], bytes]) -> Rotated:
     """A candidate beside the key in use; its first use confirms it and starts the old key's grace.
 
-    Asking again voids the candidate before. Errors: RetiredError. Source: wire protocol, `keys/rotate`.
+    Asking again voids the candidate before.
+    Errors: RetiredError, Unauthenticated (revoked meanwhile). Source: wire protocol, `keys/rotate`.
     """
     with tenancy.scope([principal.organization_id]):
         edge = lock_edge(principal.edge_uid)
         if edge.stage == Stage.RETIRED:
             raise RetiredError("A retired edge gets no key.")
-        void_pending(edge, reason="another rotation was asked for", now=now)
         old = EdgeKey.objects.get(pk=principal.key_uid)
+        if old.revoked_at is not None:  # while this request waited for the edge's lock
+            raise Unauthenticated
+        void_pending(edge, reason="another rotation was asked for", now=now)
         key, text = make(edge=edge, now=now, random_bytes=random_bytes, pending=True, replaces=old)
     ends = now + GRACE if old.expires_at is None else min(old.expires_at, now + GRACE)
     return Rotated(key.key_id, text, ends)
@@ -115,8 +118,9 @@ def _confirm(principal: EdgePrincipal, now: datetime) -> None:
 
 
 def revoke(*, edge: Edge, key_id: str, by: str, reason: str, cut_off: bool, now: datetime) -> EdgeKey:
-    """End a key at once, everywhere. Needs a scope. Repeating it changes nothing.
+    """End a key at once, everywhere, and the candidate that was asked for with it. Needs a scope.
 
+    Repeating it changes nothing.
     Errors: EdgeKey.DoesNotExist; LastKeyError when the edge would have no other key and `cut_off` is not set.
     """
     with tenancy.scope([edge.organization_id]):
@@ -129,6 +133,10 @@ def revoke(*, edge: Edge, key_id: str, by: str, reason: str, cut_off: bool, now:
             raise LastKeyError("This is the edge's only live key: without it the edge cannot connect.")
         key.revoked_at, key.revoked_by, key.revoked_reason = now, by, reason
         key.save(update_fields=["revoked_at", "revoked_by", "revoked_reason"])
+        # A thief who rotated holds the successor. New hardware came with a token of its own.
+        EdgeKey.objects.filter(replaces=key, pending=True, replaces_hardware=False, revoked_at=None).update(
+            revoked_at=now, revoked_by=by, revoked_reason="the key that asked for it was revoked"
+        )
         notices.notify(kind="revoked", organization_id=edge.organization_id, subject_id=edge.pk)
     return key
 
