@@ -10,14 +10,21 @@ from configs.changes import LAYER_OPS, Operation
 from configs.fleet import LayerState
 from edge_protocol.pointers import touches
 
-# Every published step on these layers that a revision after the given one brought.
+# Every published step on these layers that led from the given revision to the baseline.
 _SINCE = """
+WITH RECURSIVE r AS (
+    SELECT r.layer_id, r.parent_id, r.change_set_id, b.number AS base
+      FROM unnest(%s::uuid[], %s::bigint[]) AS b (layer, number)
+      JOIN configs_layer l ON l.id = b.layer AND l.organization_id = %s
+      JOIN configs_revision r ON r.id = l.baseline_id AND r.number > b.number
+     UNION ALL
+    SELECT p.layer_id, p.parent_id, p.change_set_id, r.base
+      FROM r JOIN configs_revision p ON p.id = r.parent_id AND p.number > r.base
+)
 SELECT o.scope, o.target, o.path, c.id, c.number, c.author
-  FROM unnest(%s::uuid[], %s::bigint[]) AS b (layer, number)
-  JOIN configs_revision r ON r.layer_id = b.layer AND r.number > b.number
+  FROM r
   JOIN configs_operation o ON o.change_set_id = r.change_set_id AND o.layer_id = r.layer_id
   JOIN configs_changeset c ON c.id = o.change_set_id
- WHERE r.organization_id = %s
  ORDER BY c.number, o.position
 """
 

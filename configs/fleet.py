@@ -51,7 +51,10 @@ class EdgeFacts:
 
 @dataclass(frozen=True, slots=True)
 class LayerState:
-    """A layer as it is: `layer_id` and `revision_id` None, number 0 and {} where there is none yet."""
+    """A layer as it is: `layer_id` and `revision_id` None, number 0 and {} where there is none yet.
+
+    `newest`: the highest number given to any of its revisions, candidates among them.
+    """
 
     address: Address
     site_id: UUID | None
@@ -60,6 +63,7 @@ class LayerState:
     revision_id: UUID | None
     number: int
     body: JsonObject
+    newest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,8 @@ def _loads(text: str | None) -> Any:
 
 
 _LAYERS = """
-SELECT l.scope, s.code, e.edge_id, s.id, e.id, l.id, r.id, r.number, r.body
+SELECT l.scope, s.code, e.edge_id, s.id, e.id, l.id, r.id, r.number, r.body,
+       (SELECT max(n.number) FROM configs_revision n WHERE n.layer_id = l.id)
   FROM configs_layer l
   LEFT JOIN edges_site s ON s.id = l.site_id
   LEFT JOIN edges_edge e ON e.id = l.edge_id
@@ -163,10 +168,17 @@ def layers(
         cursor.execute(_LAYERS, parameters)
         rows = cursor.fetchall()
     found = {}
-    for scope, site_code, edge_id, site_id, edge_uid, layer_id, revision_id, number, body in rows:
+    for scope, site_code, edge_id, site_id, edge_uid, layer_id, revision_id, number, body, newest in rows:
         address = Address(scope, {Scope.SITE: site_code, Scope.EDGE: edge_id}.get(scope, code))
         found[address] = LayerState(
-            address, site_id, edge_uid, layer_id, revision_id, number or 0, orjson.loads(body or "{}")
+            address,
+            site_id,
+            edge_uid,
+            layer_id,
+            revision_id,
+            number or 0,
+            orjson.loads(body or "{}"),
+            newest or 0,
         )
     return found
 

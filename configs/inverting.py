@@ -36,7 +36,8 @@ def inverse(row: ChangeSet) -> Inverse:
         raise NotInState(f"#{row.number} is no edit but a {row.kind}: there are no steps to undo.")
     rows = operations_of(row)
     _refuse_retirements(rows)
-    made = {one.layer_id: one for one in Revision.objects.filter(change_set=row)}
+    # Of several, the last: a rollout's candidate is made anew when something else is published under it.
+    made = {one.layer_id: one for one in Revision.objects.filter(change_set=row).order_by("number")}
     before = _bodies_before(made)
     bodies = dict(before)
     undone: list[list[Operation]] = []
@@ -52,10 +53,12 @@ def inverse(row: ChangeSet) -> Inverse:
 
 
 def _bodies_before(made: Mapping[UUID, Revision]) -> dict[UUID, JsonObject]:
-    numbers = {layer_id: one.number - 1 for layer_id, one in made.items()}
-    rows = Revision.objects.filter(layer_id__in=list(numbers), number__in=set(numbers.values()))
-    found = {one.layer_id: orjson.loads(one.body) for one in rows if one.number == numbers[one.layer_id]}
-    return {layer_id: found.get(layer_id, {}) for layer_id in numbers}
+    parents = {one.parent_id for one in made.values()}
+    bodies = dict(Revision.objects.filter(pk__in=parents).values_list("pk", "body"))
+    return {
+        layer_id: orjson.loads(bodies[one.parent_id]) if one.parent_id else {}
+        for layer_id, one in made.items()
+    }
 
 
 def _inverted(row: Row, layer_id: UUID, bodies: dict[UUID, JsonObject]) -> list[Operation]:

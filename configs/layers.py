@@ -30,7 +30,7 @@ def read(organization_id: UUID, address: Address) -> LayerState:
         elif address.scope == Scope.EDGE:
             rows = rows.filter(edge__edge_id=address.target)
         row = rows.select_related("baseline").first()
-    if row is None:
+    if row is None or row.baseline is None:  # it may have a candidate alone
         return LayerState(address, None, None, None, None, 0, {})
     revision: Revision = row.baseline
     return LayerState(

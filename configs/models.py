@@ -91,6 +91,7 @@ class Revision(TenantModel):
     id = _id()
     layer = _within("configs.Layer")
     number = models.PositiveBigIntegerField()
+    parent = _within("configs.Revision", null=True)  # the state that it builds on; null: nothing
     body = models.TextField()  # canonical JSON
     members = ArrayField(
         models.TextField(), default=list
@@ -176,6 +177,7 @@ class Kind(models.TextChoices):
     REVERT = "revert"
     RELEASE = "release"
     REGISTRY = "registry"
+    RECALL = "recall"
 
 
 class State(models.TextChoices):
@@ -305,3 +307,7 @@ class Quarantine(TenantModel):
                 fields=["edge", "version"], condition=Q(lifted_at=None), name="configs_quarantine_open"
             )
         ]
+
+
+# Their models name these, and Django looks for models here alone.
+from configs.rollouts import models as rollout_models  # noqa: E402, F401

@@ -128,7 +128,7 @@ def plan(organization_id: UUID, change: Change, *, now: datetime, motion: Motion
     concerned = fleet.edges(organization_id, _reach(meant, application, motion))
     targeted = [(facts, *moves.of_edge(facts)) for facts in concerned]
     new_bodies = {revisions[address]: body for address, body in application.bodies.items()}
-    resolver, judge = _judges(organization_id, targeted, new_bodies)
+    resolver, judge = judges(organization_id, targeted, new_bodies)
     decider = Decider(resolver, judge, application.applied)
     edges = decider.decide(targeted, lifted=motion.lifted)
     if decider.refused and motion.registry is None:
@@ -194,10 +194,10 @@ def _baselines(
     return fleet.baselines(organization_id)
 
 
-def _judges(
+def judges(
     organization_id: UUID, targeted: Sequence[Targeted], new_bodies: Mapping[UUID, JsonObject]
 ) -> tuple[Resolver, Judge]:
-    """A resolver that knows every body that matters to these edges, and no other. Three queries."""
+    """A resolver that knows every body that matters to these edges and no other; a judge. Three queries."""
     moving = [(facts, pins) for facts, pins, why in targeted if why is None]
     numbers = {pins.registry for _, pins in moving} | {facts.pins.registry for facts, _ in moving}
     numbers |= {facts.published.registry for facts, _ in moving if facts.published is not None}

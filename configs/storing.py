@@ -1,6 +1,6 @@
 """Writing a plan under the organization's lock: the change set, its layers and steps, moves and holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,6 +42,24 @@ def advance(organization_id: UUID, *, moved: bool = True, numbered: bool = True)
     return number
 
 
+def promote(revisions: Sequence[UUID], organization_id: UUID) -> None:
+    """These revisions become the baselines of their layers. Needs the lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE configs_layer l SET baseline_id = r.id FROM configs_revision r"
+            " WHERE r.id = ANY(%s) AND l.id = r.layer_id AND l.organization_id = %s",
+            [list(revisions), organization_id],
+        )
+
+
+def lift(sealed: Iterable[Sealed], *, now: datetime) -> None:
+    """A retry lifts what it repeats, once; a report of the old quarantine may still be on its way."""
+    for one in sealed:
+        if one.kind == "retry":
+            open_ones = Quarantine.objects.filter(edge_id=one.edge.facts.uid, lifted_at=None)
+            open_ones.filter(version=one.content_of).update(lifted_at=now)
+
+
 @dataclass(frozen=True, slots=True)
 class Writing:
     """One plan on its way into the tables."""
@@ -60,14 +78,25 @@ class Writing:
         """Every row of the plan. Needs the lock, and that nothing moved since the plan was made."""
         change_set = self._change_set(draft)
         numbers = self._layers(change_set)
+        self._baselines()
         self._operations(change_set)
         self._edges()
         storing_versions.store(self.plan, self.sealed, change_set_id=change_set.pk, now=self.now)
-        self._lifts()
+        lift(self.sealed, now=self.now)
         self._holds()
         if self.sealed:
             notices.notify(kind="published", organization_id=self.organization_id, subject_id=change_set.pk)
         return change_set, numbers
+
+    def store_candidates(self, draft: ChangeSet) -> ChangeSet:
+        """The revisions of a rollout: no baseline yet, and no edge's pins. Needs the lock."""
+        advance(self.organization_id, numbered=False)
+        draft.state, draft.preview_digest = State.IN_ROLLOUT, self.plan.preview.preview_digest
+        draft.save()
+        self._layers(draft)
+        self._operations(draft)
+        self._holds()
+        return draft
 
     def _change_set(self, draft: ChangeSet | None) -> ChangeSet:
         change, number = self.plan.change, advance(self.organization_id, numbered=draft is None)
@@ -94,7 +123,7 @@ class Writing:
         return row
 
     def _layers(self, change_set: ChangeSet) -> dict[Address, int]:
-        """New revisions become baselines; layers that did not exist come into being."""
+        """New revisions; layers that did not exist come into being."""
         changed = self.plan.application.bodies
         states = {address: self.plan.states[address] for address in changed}
         ids = {address: state.layer_id or uuid4() for address, state in states.items()}
@@ -109,12 +138,13 @@ class Writing:
             for address, state in self.plan.states.items()
             if address in changed and state.layer_id is None
         )
-        revisions = [
+        Revision.objects.bulk_create(
             Revision(
                 id=self.plan.revisions[address],
                 organization_id=self.organization_id,
                 layer_id=ids[address],
-                number=states[address].number + 1,
+                number=states[address].newest + 1,
+                parent_id=states[address].revision_id,
                 body=canonical(body).decode(),
                 members=members(body),
                 change_set=change_set,
@@ -122,19 +152,11 @@ class Writing:
                 created_at=self.now,
             )
             for address, body in changed.items()
-        ]
-        Revision.objects.bulk_create(revisions)
-        self._baselines({one.layer_id: one.pk for one in revisions})
-        return {address: states[address].number + 1 for address in changed}
+        )
+        return {address: states[address].newest + 1 for address in changed}
 
-    def _baselines(self, baselines: dict[UUID, UUID]) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE configs_layer l SET baseline_id = n.revision"
-                "  FROM unnest(%s::uuid[], %s::uuid[]) AS n (layer, revision)"
-                " WHERE l.id = n.layer AND l.organization_id = %s",
-                [list(baselines), list(baselines.values()), self.organization_id],
-            )
+    def _baselines(self) -> None:
+        promote([self.plan.revisions[one] for one in self.plan.application.bodies], self.organization_id)
 
     def _operations(self, change_set: ChangeSet) -> None:
         """A draft's operations are written again: now they have targets and what they replaced."""
@@ -176,13 +198,6 @@ class Writing:
                 organizing.retire_edge(
                     edge=edge, by=self.actor.name, reason=self.plan.change.reason, now=self.now
                 )
-
-    def _lifts(self) -> None:
-        """A retry lifts what it repeats, once; a report of the old quarantine may still be on its way."""
-        for one in self.sealed:
-            if one.kind == "retry":
-                open_ones = Quarantine.objects.filter(edge_id=one.edge.facts.uid, lifted_at=None)
-                open_ones.filter(version=one.content_of).update(lifted_at=self.now)
 
     def _holds(self) -> None:
         """Who is released, and who is frozen with the change's reason."""
