@@ -27,7 +27,8 @@ class Inputs:
     """One battery and its grid meter as the frozen process image shows them; None is undefined.
 
     `power` is what device and local limits allow; `at_s` is the plant's own running time in seconds,
-    `now_at` the wall time; at `soc_max` percent the battery counts as full.
+    `now_at` the wall time; at `soc_max` percent the battery counts as full; `sent_watts` is the set-point
+    that stands there since the cycle before.
     """
 
     grid_watts: float | None
@@ -37,6 +38,7 @@ class Inputs:
     at_s: float
     now_at: datetime
     soc_max: float = 100.0
+    sent_watts: float | None = None
 
 
 class Controller(Protocol):
@@ -71,15 +73,18 @@ class Balancing:
             self._sent = None
             return left
         if abs(grid - self._target) <= self._deadband:
-            held = ess if self._sent is None else self._sent
-            return left.fix(held)
+            return left.fix(self._held(inputs.sent_watts, ess))
         wanted = laws.balancing(grid, ess, self._target)
-        self._sent = self._pid.next(target=wanted, measured=ess, limits=left)
+        self._sent = self._pid.next(target=wanted, measured=ess, limits=left, sent=inputs.sent_watts)
         return left.fix(self._sent)
 
     def go_on_from(self, before: Controller) -> None:
         if isinstance(before, Balancing):
             self._pid, self._sent = before._pid, before._sent
+
+    def _held(self, sent: float | None, ess: float) -> float:
+        """What goes on inside the deadband: what stands there, else what was asked, else what flows."""
+        return next(watts for watts in (sent, self._sent, ess) if watts is not None)
 
 
 class DischargeState(enum.IntEnum):

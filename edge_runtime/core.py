@@ -152,11 +152,12 @@ class Core:
         self, ess: Device, posts: list[Post], image: Image, share: Share, meter_id: str | None
     ) -> laws.LastWord:
         power = _allowed_power(ess).narrow(share.left.low, share.left.high)
-        inputs = _inputs(ess, meter_id, image, power)
+        sent = self._sent.get(ess.device_id)
+        inputs = _inputs(ess, meter_id, image, power, sent)
         left = power
         for post in posts:
             same = post.meter_id == meter_id
-            left = post.run(inputs if same else _inputs(ess, post.meter_id, image, power), left)
+            left = post.run(inputs if same else _inputs(ess, post.meter_id, image, power, sent), left)
         wanted = self._ramped(ess, left.least_effort)
         return laws.last_word(wanted, self._guard(ess, meter_id, inputs, share.shift(meter_id)))
 
@@ -215,7 +216,7 @@ def _overrunning(turn: Turn, document: Document) -> dict[str, tuple[str, str]]:
     return {"_cycle_overrun": ("_cycle/MeasuredCycleTime", message)}
 
 
-def _inputs(ess: Device, meter_id: str | None, image: Image, power: Interval) -> Inputs:
+def _inputs(ess: Device, meter_id: str | None, image: Image, power: Interval, sent: float | None) -> Inputs:
     return Inputs(
         grid_watts=image.get(meter_id, "ActivePower"),
         ess_watts=image.get(ess.device_id, "ActivePower"),
@@ -224,6 +225,7 @@ def _inputs(ess: Device, meter_id: str | None, image: Image, power: Interval) ->
         at_s=image.at_s,
         now_at=image.now_at,
         soc_max=ess.settings.limits.get("soc_max", 100),
+        sent_watts=sent,
     )
 
 

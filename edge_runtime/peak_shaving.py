@@ -41,7 +41,7 @@ class PeakShaving:
             return left
         real, peak = laws.real_power(grid, ess), self._peak(inputs)
         if real >= peak:
-            needed = self._pid.next(target=real - peak, measured=ess, limits=left)
+            needed = self._filtered(inputs, real - peak, ess, left)
             return self._reserved(inputs, left.narrow(low=needed), spare=max(needed, 0.0))
         return self._reserved(inputs, self._below(inputs, real, ess, left.narrow(low=real - peak)), spare=0.0)
 
@@ -64,7 +64,10 @@ class PeakShaving:
         if recharge is None or real > recharge:
             self._pid.reset()
             return guarded
-        return guarded.narrow(high=self._pid.next(target=real - recharge, measured=ess, limits=guarded))
+        return guarded.narrow(high=self._filtered(inputs, real - recharge, ess, guarded))
+
+    def _filtered(self, inputs: Inputs, target: float, ess: float, limits: Interval) -> float:
+        return self._pid.next(target=target, measured=ess, limits=limits, sent=inputs.sent_watts)
 
     def _reserved(self, inputs: Inputs, left: Interval, *, spare: float) -> Interval:
         if inputs.soc_percent is None or inputs.soc_percent > self._shaving.reserve_soc:

@@ -50,12 +50,12 @@ def chart(trace: Trace, thresholds: Sequence[float]) -> str:
     }
     values = [value for line in lines.values() for value in line]
     asked = min(thresholds, default=math.inf)
-    power = _Scale(*_nice(min([0.0, *values]), max([1.0, *values])), POWER_TOP, POWER_HEIGHT)
+    power, step = _power_scale(min([0.0, *values]), max([1.0, *values]))
     charge = _Scale(0, 100, CHARGE_TOP, CHARGE_HEIGHT)
     body = [
         *_head(trace),
-        *_grid_lines(power, 4, "W"),
-        *_grid_lines(charge, 2, "%"),
+        *_grid_lines(power, step, "W"),
+        *_grid_lines(charge, 50, "%"),
         *_days(trace),
         _path(lines["roof"], power, "roof", fill=True),
         _path(lines["without"], power, "without"),
@@ -90,12 +90,13 @@ def _head(trace: Trace) -> Iterator[str]:
         yield f'<text x="{x + 20}" y="45">{words}</text>'
 
 
-def _grid_lines(scale: _Scale, steps: int, unit: str) -> Iterator[str]:
-    for step in range(steps + 1):
-        value = scale.low + (scale.high - scale.low) * step / steps
+def _grid_lines(scale: _Scale, step: float, unit: str) -> Iterator[str]:
+    value = scale.low
+    while value <= scale.high:
         height = scale.at(value)
-        yield _line(LEFT, height, WIDTH - RIGHT, height, "#e8eaed")
+        yield _line(LEFT, height, WIDTH - RIGHT, height, "#bdc1c6" if value == 0 else "#e8eaed")
         yield f'<text x="{LEFT - 8}" y="{height + 4:.1f}" text-anchor="end">{value:.0f} {unit}</text>'
+        value += step
 
 
 def _days(trace: Trace) -> Iterator[str]:
@@ -130,6 +131,10 @@ def _means(values: Sequence[float]) -> list[float]:
     return [sum(part) / len(part) for part in (values[at : at + size] for at in range(0, len(values), size))]
 
 
-def _nice(low: float, high: float) -> tuple[float, float]:
-    """Whole kilowatts around the values."""
-    return 1000 * math.floor(low / 1000), 1000 * math.ceil(high / 1000)
+def _power_scale(low: float, high: float) -> tuple[_Scale, float]:
+    """From whole step to whole step around the values, with at most eight steps."""
+    rough = (high - low) / 6
+    tens = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * tens for size in (1, 2, 5, 10) if size * tens >= rough)
+    bounds = step * math.floor(low / step), step * math.ceil(high / step)
+    return _Scale(*bounds, POWER_TOP, POWER_HEIGHT), step
