@@ -115,6 +115,7 @@ def problem(
     body = problem_bytes(code, status, detail, instance=request_ids.current(), errors=errors, extra=extra)
     response = HttpResponse(body, status=status, content_type=CONTENT_TYPE)
     response["Cache-Control"] = "no-store"
+    response["Content-Length"] = str(len(body))
     for name, value in (headers or {}).items():
         response[name] = value
     if status == HTTPStatus.UNAUTHORIZED and "WWW-Authenticate" not in response:

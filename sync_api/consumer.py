@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
 from psycopg_pool import PoolTimeout
@@ -21,15 +20,16 @@ from doors.authentication import credential_of
 from doors.gate import Receive, Scope, Send
 from doors.leases import Spent
 from edge_protocol.keys import Credential
+from edge_protocol.notices import PROTOCOL, Hello, KeyRotate, frame
 from edges import credentials, keys
 from edges.credentials import EdgePrincipal
 from edges.errors import Suspended, Unauthenticated
 from sync_api.conversation import Goodbye, Line, hold
 from sync_api.feed import SOCKETS
+from sync_api.pool import in_thread
 from sync_api.process import Process, process
 from sync_api.sockets import Close, EdgeSocket, Peer
 
-PROTOCOL = 1
 PING_SECONDS = 30
 CREDENTIAL_FIELDS = {b"authorization": "HTTP_AUTHORIZATION", b"x-api-key": "HTTP_X_API_KEY"}
 
@@ -85,7 +85,7 @@ async def admit(process: Process, credential: Credential, edge_id: str) -> EdgeP
         if not isinstance(await process.polls.spend(principal), Spent):
             raise Goodbye(Close.TOO_MANY)
         if principal.key_pending or principal.key_last_used_at is None:
-            await database_sync_to_async(keys.touch)(principal=principal, now=datetime.now(UTC))
+            await in_thread(keys.touch)(principal=principal, now=datetime.now(UTC))
     except (Unauthenticated, Suspended) as refused:
         raise Goodbye(Close.KEY_REFUSED) from refused
     except (psycopg.Error, PoolTimeout, DatabaseError) as away:
@@ -120,11 +120,13 @@ async def greet(process: Process, socket: EdgeSocket, credential: Credential) ->
     else:
         socket.expire_in(None if ends_at is None else (ends_at - datetime.now(UTC)).total_seconds())
         socket.version = max(socket.version, principal.head.version if principal.head else 0)
-        socket.offer("hello", hello(socket.version))
+        socket.greet(hello(socket.version))
+        if principal.rotation_due(datetime.now(UTC)):
+            socket.offer("key.rotate", frame(KeyRotate()))
 
 
 def hello(version: int) -> dict[str, Any]:
-    return {"type": "hello", "protocol": PROTOCOL, "version": version, "ping_seconds": PING_SECONDS}
+    return frame(Hello(protocol=PROTOCOL, version=version, ping_seconds=PING_SECONDS))
 
 
 async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature

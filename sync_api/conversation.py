@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from channels.db import database_sync_to_async
 from django.db import DatabaseError
 from psycopg_pool import PoolTimeout
 
@@ -24,6 +23,7 @@ from edge_protocol.keys import Credential
 from edges.errors import Suspended, Unauthenticated
 from sync_api import reports
 from sync_api.polls import Polls
+from sync_api.pool import in_thread
 from sync_api.sockets import Close, EdgeSocket
 
 MOST_BAD_IN_A_ROW = 3
@@ -98,7 +98,7 @@ async def beat(line: Line, said: dict[str, Any]) -> None:
         principal = await line.polls.prove(line.credential)
         if not isinstance(await line.polls.spend(principal), Spent):
             raise Goodbye(Close.TOO_MANY)
-        answer = await database_sync_to_async(reports.heartbeat)(
+        answer = await in_thread(reports.heartbeat)(
             principal=principal,
             body={name: value for name, value in said.items() if name != "type"},
             transport="websocket",

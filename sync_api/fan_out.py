@@ -3,11 +3,12 @@
 import asyncio
 import math
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from channels.db import database_sync_to_async
-
+from edge_protocol.notices import ConfigUpdated, TrustUpdated, frame
 from sync_api import notices
+from sync_api.pool import in_thread
 from sync_api.registry import Registry
 from sync_api.sockets import Close
 
@@ -32,9 +33,7 @@ async def published(registry: Registry, organization_id: UUID) -> None:
     sockets = registry.of_organization(organization_id)
     if not sockets:
         return
-    heads = await database_sync_to_async(notices.heads)(
-        organization_id, [socket.peer.edge_uid for socket in sockets]
-    )
+    heads = await in_thread(notices.heads)(organization_id, [socket.peer.edge_uid for socket in sockets])
     behind = [
         (socket, heads[socket.peer.edge_uid])
         for socket in sockets
@@ -48,13 +47,8 @@ async def published(registry: Registry, organization_id: UUID) -> None:
             await asyncio.sleep(0)
 
 
-def config_updated(head: notices.Head, spread: int) -> dict[str, object]:
-    return {
-        "type": "config.updated",
-        "version": head.version,
-        "digest": head.digest,
-        "spread_seconds": spread,
-    }
+def config_updated(head: notices.Head, spread: int) -> dict[str, Any]:
+    return frame(ConfigUpdated(version=head.version, digest=head.digest, spread_seconds=spread))
 
 
 async def keys_changed(registry: Registry, organization_id: UUID) -> None:
@@ -63,7 +57,7 @@ async def keys_changed(registry: Registry, organization_id: UUID) -> None:
     if not sockets:
         return
     now = datetime.now(UTC)
-    live = await database_sync_to_async(notices.live_keys)(
+    live = await in_thread(notices.live_keys)(
         organization_id, [socket.peer.key_id for socket in sockets], now=now
     )
     for socket in sockets:
@@ -79,7 +73,7 @@ async def requested(registry: Registry, organization_id: UUID) -> None:
     sockets = registry.of_organization(organization_id)
     if not sockets:
         return
-    asked = await database_sync_to_async(notices.open_requests)(
+    asked = await in_thread(notices.open_requests)(
         organization_id, [socket.peer.edge_uid for socket in sockets], now=datetime.now(UTC)
     )
     for socket in sockets:
@@ -89,8 +83,8 @@ async def requested(registry: Registry, organization_id: UUID) -> None:
 
 async def trust_changed(registry: Registry, *, told: int) -> int:
     """Tell every socket of the newest trust root, unless they were `told` of it. Returns the newest."""
-    version = await database_sync_to_async(notices.trust_root_version)()
+    version = await in_thread(notices.trust_root_version)()
     if version > told:
         for socket in registry.all():
-            socket.offer("trust.updated", {"type": "trust.updated", "root_version": version})
+            socket.offer("trust.updated", frame(TrustUpdated(root_version=version)))
     return version

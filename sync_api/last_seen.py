@@ -5,7 +5,6 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
-from channels.db import database_sync_to_async
 from django.db import DatabaseError
 from psycopg_pool import PoolTimeout
 
@@ -13,6 +12,7 @@ from edges import tenancy
 from edges.credentials import EdgePrincipal
 from edges.keys import TOUCH_EVERY
 from edges.models import EdgeKey
+from sync_api.pool import in_thread
 
 FLUSH_SECONDS = 1.0
 
@@ -46,7 +46,7 @@ class LastSeen:
             return
         seen, self._seen = self._seen, {}
         try:
-            await database_sync_to_async(write)(seen)
+            await in_thread(write)(seen)
         except (DatabaseError, PoolTimeout) as lost:
             logger.warning("%d notes of last use not written: %s", len(seen), lost)
             self._seen = {**seen, **self._seen}

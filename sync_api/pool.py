@@ -1,5 +1,9 @@
-"""The database from the event loop: a small pool for polls, and the address for the LISTEN connection."""
+"""The database from the event loop: a small pool for polls, the address for LISTEN, threads for the ORM."""
 
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import connections
 from psycopg import AsyncConnection
@@ -45,3 +49,13 @@ def make_pool() -> Pool:
         open=False,
         name="polls",
     )
+
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def in_thread(act: Callable[Arguments, Result]) -> Callable[Arguments, Awaitable[Result]]:
+    """`act` with the ORM in a thread of its own: the work of sockets is many small acts."""
+    run: Callable[Arguments, Awaitable[Result]] = database_sync_to_async(act, thread_sensitive=False)
+    return run

@@ -58,12 +58,19 @@ class EdgeSocket:
         self.mark = mark  # names this connection to the other processes
         self.announced = False
         self.closing: Close | None = None
+        self._greeted = False
         self._send = send
         self._slots: dict[str, dict[str, Any]] = {}
         self._writer: asyncio.Task[None] | None = None
         self._reader = asyncio.current_task()
         self._expiry: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
+
+    def greet(self, hello: dict[str, Any]) -> None:
+        """The first message; what was offered before it follows."""
+        self._slots = {"hello": hello, **self._slots}
+        self._greeted = True
+        self._wake()
 
     def offer(self, slot: str, message: dict[str, Any]) -> None:
         """Put a message into its slot; an older one in it that was not sent yet is replaced."""
@@ -73,7 +80,8 @@ class EdgeSocket:
             return
         self._slots[slot] = message
         NOTICES.add(1, type=message["type"])
-        self._wake()
+        if self._greeted:
+            self._wake()
 
     def close(self, code: Close) -> None:
         """Say goodbye: what waits in the slots is dropped; a peer that does not read is cut off."""

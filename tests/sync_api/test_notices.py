@@ -82,6 +82,15 @@ def test_an_edge_without_a_version_is_greeted_with_0(site: Site) -> None:
         assert edge.hear()["version"] == 0
 
 
+def test_a_key_that_is_due_is_asked_to_be_rotated(site: Site) -> None:
+    with tenancy.scope([site.asker.edge.organization_id]):
+        made = build.NOW - timedelta(days=91)
+        EdgeKey.objects.filter(pk=site.asker.key.pk).update(created_at=made)
+    with EdgeEnd(site.start(), site.asker) as edge:
+        assert edge.hear()["type"] == "hello"
+        assert edge.hear() == {"type": "key.rotate"}
+
+
 def test_who_may_not_in_is_told_with_a_code(site: Site) -> None:
     server = site.start()
     key = site.asker.text

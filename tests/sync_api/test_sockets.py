@@ -42,8 +42,11 @@ class Wire:
 
 
 def make(wire: Wire, edge_uid: UUID | None = None, organization_id: UUID = ACME) -> EdgeSocket:
+    """A socket that was greeted: its hello is not counted below."""
     peer = Peer(edge_uid or uuid4(), "acme-1", organization_id, "k" * 12)
-    return EdgeSocket(peer, wire.send, mark="m")
+    socket = EdgeSocket(peer, wire.send, mark="m")
+    socket._greeted = True
+    return socket
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
@@ -67,6 +70,20 @@ def test_what_waits_is_replaced_by_the_latest() -> None:
         await socket.written()
         # The first was on its way already; of the others only the last was kept.
         assert [text.get("version") for text in wire.texts] == [1, 999, None]
+
+    run(scenario)
+
+
+def test_the_hello_comes_first_whatever_was_offered_before() -> None:
+    async def scenario() -> None:
+        wire = Wire()
+        socket = EdgeSocket(Peer(uuid4(), "acme-1", ACME, "k" * 12), wire.send, mark="m")
+        socket.offer("config.updated", notice(7))
+        await asyncio.sleep(0)
+        assert wire.texts == []
+        socket.greet({"type": "hello"})
+        await socket.written()
+        assert [text["type"] for text in wire.texts] == ["hello", "config.updated"]
 
     run(scenario)
 
