@@ -100,7 +100,7 @@ def test_errors_before_django_are_problems_too(
     ):
         answered, body = speak(server, line + b"\r\nHost: 127.0.0.1\r\nX-Request-ID: here\r\n\r\n")
         assert (answered, body["status"], body["instance"]) == (status, status, "here"), line
-    answered, body = speak(server, b"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+    answered, body = speak(server, b"GET /api/v1/trust/roots/1 HTTP/1.1\r\nHost: evil.example\r\n\r\n")
     assert (answered, body["code"]) == (400, "bad_request")
 
 
