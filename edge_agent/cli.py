@@ -53,7 +53,9 @@ def duration(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ems-agent", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="ems-agent", description="The edge agent: verify, stage, apply, roll back signed configurations"
+    )
     data = Path(os.environ.get("EMS_AGENT_DATA", DEFAULT_DATA))
     parser.add_argument("--data", type=Path, default=data, help=f"the agent's folder (default {data})")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -76,6 +76,7 @@ class Core:
         self._new_id = new_id
         self._unsaved = False
         self._documents: dict[tuple[int, int], dict[str, Any]] = {}
+        self._read_roots: dict[int, TrustRoot] = {}
         self._said: dict[str, tuple[str, float]] = {}
 
     # --- moving
@@ -136,8 +137,10 @@ class Core:
 
     def _keep_second(self) -> None:
         promised = (self.store.last_seq() // SEQ_BLOCK + 2) * SEQ_BLOCK
+        # Whoever reads the copy has to ask the cloud again anyway: `undecided` is not worth a write.
+        floor = replace(self.floor, undecided=False)
         copy = FloorCopy(
-            self.floor, dict(self.roots), self.state.quarantine, self.state.lifted, self.hold, promised
+            floor, dict(self.roots), self.state.quarantine, self.state.lifted, self.hold, promised
         )
         try:
             self._second.keep_floor(copy)
@@ -216,7 +219,10 @@ class Core:
         """
         if not self.roots:
             raise SignatureError("this edge holds no trust root any more: it asks for the pinned one")
-        return read_root(self.roots[max(self.roots) if number is None else number])
+        number = max(self.roots) if number is None else number
+        if number not in self._read_roots:
+            self._read_roots[number] = read_root(self.roots[number])
+        return self._read_roots[number]
 
     def add_root(self, root: TrustRoot, envelope: str) -> bool:
         """Store the next root; where it raises the epoch, the time floor starts again."""
@@ -323,8 +329,12 @@ class Core:
             if set(bodies) != set(version.sections):
                 raise KeyError(f"version {version.number} is not held whole")
             found = {name: parse(data, max_bytes=MOST_BYTES) for name, data in bodies.items()}
-            self._documents = {**dict(list(self._documents.items())[-2:]), version.ref: found}
+            self.remember(version, found)
         return found
+
+    def remember(self, version: Version, sections: Mapping[str, Any]) -> None:
+        """Sections just stored need not be read back to be judged."""
+        self._documents = {**dict(list(self._documents.items())[-1:]), version.ref: dict(sections)}
 
     def stored(self, version: Version) -> StoredVersion:
         """Errors: KeyError."""
@@ -354,6 +364,7 @@ class Core:
         held = (state.committed, state.previous, state.pending, state.next, state.running)
         keep = {found.ref for found in held if found is not None} | {(self.floor.epoch, self.floor.version)}
         keep |= {(entry.epoch, entry.version) for entry in state.quarantine[-2:]}
+        self._documents = {ref: found for ref, found in self._documents.items() if ref == version.ref}
         reach("before:pruned")
         self.write(lambda: self.store.prune(keep))
         reach("after:pruned")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from edge_agent.durable import write_durably
 from edge_agent.process import Exited, Supervised
 from edge_agent.settings import DriverSettings
@@ -99,7 +101,7 @@ class ProcessDriver:
     def content(self) -> dict[str, Any] | None:
         """What stands in the file now, None where nothing readable does."""
         try:
-            body = json.loads(self.document_file.read_bytes())
+            body = orjson.loads(self.document_file.read_bytes())
         except (OSError, ValueError):
             return None
         return body if isinstance(body, dict) else None

@@ -204,13 +204,14 @@ def _read(response: HTTPResponse, headers: Mapping[str, str]) -> bytes:
     if coding not in {"identity", "gzip"}:
         raise NotTheServerError(f"the answer comes in the coding {coding!r}, which was not asked for")
     unpack = zlib.decompressobj(31) if coding == "gzip" else None
-    started, parts, size = time.monotonic(), [], 0
+    started, parts, size, received = time.monotonic(), [], 0, 0
     while part := response.read1(_CHUNK_BYTES):
+        received += len(part)  # behind the end of a gzip stream nothing is unpacked, and all of it is kept
         if unpack is not None:
             part = unpack.decompress(part, MOST_BYTES + 1)
         parts.append(part)
         size += len(part)
-        if size > MOST_BYTES or (unpack is not None and unpack.unconsumed_tail):
+        if max(size, received) > MOST_BYTES or (unpack is not None and unpack.unconsumed_tail):
             raise NotTheServerError(f"the answer has more than {MOST_BYTES} bytes")
         if time.monotonic() - started > WHOLE_ANSWER_S:
             raise UnreachableError(f"the answer did not arrive whole within {WHOLE_ANSWER_S:.0f} s")

@@ -288,7 +288,7 @@ class Agent:
             return True
         return self.plant.waiting_s(self.core.clock.seconds()) > VERIFY_PATIENCE_S
 
-    def _validated(self, judged: Judged, reason: Reason | None) -> None:
+    def validated(self, judged: Judged, reason: Reason | None) -> None:
         if reason is not None:
             self.intake.reject(judged.version, reason)
             return
@@ -381,7 +381,7 @@ class Agent:
             log.error("the validator could not be asked: %s", done.error)
             self.timers.later("verify", 10.0)
         else:
-            self._validated(*done.result)
+            self.validated(*done.result)
 
     def _crashed(self, crashed: Crashed) -> None:
         raise crashed.error

@@ -8,6 +8,7 @@ UNIT_PATH = Path("/etc/systemd/system/ems-agent.service")
 
 # KillMode=process: an agent that crashes leaves the runtime in control of the plant and takes it over again;
 # an agent that is stopped ends the runtime itself, after it has written the devices' safe state.
+# PYTHONOPTIMIZE=2 leaves the documentation inside the code out of memory.
 _UNIT = """\
 [Unit]
 Description=EMS edge agent
@@ -19,6 +20,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 ExecStart={command} --data {data} run
+Environment=PYTHONOPTIMIZE=2 MALLOC_ARENA_MAX=2
 Restart=always
 RestartSec=2
 KillMode=process

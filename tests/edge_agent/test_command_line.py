@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent import service
 from edge_agent.cli import duration
+from edge_agent.settings import DEFAULT_DATA
 from tests.edge_agent.cloud_simulator import CloudSimulator
-from tests.edge_agent.edge import Edge, document
+from tests.edge_agent.edge import ROOT, Edge, document
 
 NOT_RUNNING, DEGRADED, REJECTED, ROLLED_BACK, TRY_AGAIN, REFUSED = 3, 4, 5, 6, 75, 77
 
@@ -169,6 +171,8 @@ def test_the_systemd_unit_is_written_and_is_the_shipped_one(confirmed: Edge, tmp
     unit = tmp_path / "ems-agent.service"
     assert confirmed.command("service", "install", "--unit", str(unit)).returncode == 0
     assert f"--data {confirmed.data} run" in unit.read_text()
+    shipped = ROOT / "deploy" / "systemd" / "ems-agent.service"
+    assert shipped.read_text() == service.unit("/usr/bin/ems-agent", DEFAULT_DATA, None)
     assert confirmed.command("version").stdout.strip() == "0.1.0"
 
 
