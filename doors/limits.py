@@ -4,6 +4,8 @@ Edge calls spend leased tokens (doors/leases.py). Enrollment, failed authenticat
 rare enough to count in the database one by one.
 """
 
+import ipaddress
+import re
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -31,6 +33,10 @@ DEFAULTS: dict[str, tuple[float, float, int, float]] = {
     "failed": (30, 0.5, 1, 0),
 }
 MOST_ASKS = 3
+CLIENT_BITS = 64
+LONGEST_ADDRESS = 64
+# Some proxies name the port too, which is another one for every connection.
+WITH_PORT = re.compile(r"\A(?:\[([0-9a-fA-F:.]+)\](?::\d+)?|([0-9.]+):\d+)\Z")
 
 leases = Leases()
 
@@ -122,10 +128,21 @@ def take_in(short: Short, rows: Sequence[Sequence[Any]], asked_at: float) -> Non
 
 def client_address(request: HttpRequest) -> str:
     """The peer, or what the outermost trusted proxy saw: the entry that many from the right in
-    X-Forwarded-For.
+    X-Forwarded-For. Of IPv6 the network, for one client has 2^64 addresses.
     """
     proxies = settings.TRUSTED_PROXIES
     forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part]
     if proxies and len(forwarded) >= proxies:
-        return forwarded[-proxies]
-    return str(request.META.get("REMOTE_ADDR", ""))
+        return _client(forwarded[-proxies])
+    return _client(str(request.META.get("REMOTE_ADDR", "")))
+
+
+def _client(address: str) -> str:
+    alone = WITH_PORT.sub(r"\1\2", address)
+    try:
+        found = ipaddress.ip_address(alone)
+    except ValueError:  # a proxy may name its clients otherwise
+        return address[:LONGEST_ADDRESS]
+    if found.version == 4:
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.IPv6Network((int(found), CLIENT_BITS), strict=False))

@@ -23,7 +23,7 @@ def choose(offered: str | None) -> str:
 
 
 def current() -> str:
-    """The id of the request being served in this context; empty outside one."""
+    """The id of the request that this context serves or served last; empty before the first."""
     return _current.get()
 
 
@@ -32,12 +32,11 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        token = _current.set(choose(request.headers.get(HEADER)))
-        try:
-            response = self.get_response(request)
-            response[HEADER] = _current.get()
-        finally:
-            _current.reset(token)
+        # Not taken back at the end: Django logs the answer after the last middleware. The next request sets
+        # its own.
+        _current.set(choose(request.headers.get(HEADER)))
+        response = self.get_response(request)
+        response[HEADER] = _current.get()
         return response
 
 
