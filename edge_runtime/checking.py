@@ -12,8 +12,11 @@ from typing import Any
 from edge_protocol import schema
 from edge_protocol.canonical import parse
 from edge_protocol.errors import ProtocolError
+from edge_runtime.device import host_of
 from edge_runtime.document import MOST_BYTES, DocumentUnreadableError, make_document
 from edge_runtime.limits import LocalLimits
+from edge_runtime.modbus.lines import is_device_file
+from edge_runtime.modbus.profile_rules import wrong_points
 from edge_runtime.roster import STRATEGIES
 from edge_runtime.slots import has_zone
 
@@ -47,14 +50,10 @@ def _runtime_errors(body: dict[str, Any], limits: LocalLimits) -> list[dict[str,
         return [_error("", "document", str(error))]
     errors = []
     for device in document.devices:
-        path = f"/modbus_devices/{device['device_id']}"
-        host = device["connection"].get("host", "")
-        if not limits.allows_host(host):
-            errors.append(
-                _error(f"{path}/connection/host", "local_limits", f"the host {host} is not allowed here")
-            )
-        if device["profile"] not in document.profiles:
-            errors.append(_error(f"{path}/profile", "profile", f"{device['profile']} is not carried along"))
+        errors += _device_errors(device, document.profiles, limits)
+    for name in {device["profile"] for device in document.devices} & set(document.profiles):
+        wrong = wrong_points(document.profiles[name])
+        errors += [_error(f"/profiles/{name}/points/{point}", "profile", why) for point, why in wrong.items()]
     errors += [_error(*found) for controller in document.controllers if (found := _unknown_zone(controller))]
     strategy = document.sections["scheduler"]["strategy"]
     if strategy not in STRATEGIES:
@@ -69,6 +68,23 @@ def _unknown_zone(controller: Mapping[str, Any]) -> tuple[str, str, str] | None:
         return None
     path = f"/scheduler/controllers/{controller['id']}/parameters/time_zone"
     return path, "time_zone", f"there is no time zone {zone}"
+
+
+def _device_errors(
+    device: Mapping[str, Any], profiles: Mapping[str, Any], limits: LocalLimits
+) -> list[dict[str, str]]:
+    path, connection = f"/modbus_devices/{device['device_id']}", device["connection"]
+    errors = []
+    host = host_of(connection)
+    if host and not limits.allows_host(host):
+        detail = f"the host {host} is not allowed here"
+        errors.append(_error(f"{path}/connection/host", "local_limits", detail))
+    if connection["protocol"] == "rtu" and not is_device_file(connection["serial"]["device"]):
+        detail = f"{connection['serial']['device']} is no device file"
+        errors.append(_error(f"{path}/connection/serial/device", "serial_line", detail))
+    if device["profile"] not in profiles:
+        errors.append(_error(f"{path}/profile", "profile", f"{device['profile']} is not carried along"))
+    return errors
 
 
 def _error(path: str, rule: str, detail: str) -> dict[str, str]:

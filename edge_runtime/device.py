@@ -89,10 +89,8 @@ def settings_of(entry: Mapping[str, Any], profile: Mapping[str, Any]) -> DeviceS
 
 
 def host_of(connection: Mapping[str, Any]) -> str:
-    """What local limits judge: the host, or the serial line."""
-    if connection["protocol"] == "rtu":
-        return str(connection["serial"]["device"])
-    return str(connection["host"])
+    """What local limits judge; a serial line of this machine has no host."""
+    return "" if connection["protocol"] == "rtu" else str(connection["host"])
 
 
 def _bus(connection: Mapping[str, Any]) -> str:

@@ -142,7 +142,7 @@ class Devices:
         if profile is None:
             raise DocumentDeviceError(f"the document does not carry the profile {entry['profile']}")
         settings = settings_of(entry, profile)
-        if not self._limits.allows_host(settings.host):
+        if settings.host and not self._limits.allows_host(settings.host):
             raise DocumentDeviceError(f"the local limits do not allow the host {settings.host}")
         return settings
 
@@ -174,7 +174,7 @@ class Devices:
             owner = owners.get(address_of(device))
             if owner is not None:
                 self._inherit(owner, device)
-            if owner is None and self._limits.allows_host(settings.host):
+            if owner is None and (not settings.host or self._limits.allows_host(settings.host)):
                 self._departing.owe(device, self._now_s)
             else:
                 device.close()

@@ -12,6 +12,7 @@ from edge_runtime.device import SET_POINT, DeviceSettings
 from edge_runtime.field import PowerRating, RefusedError
 from edge_runtime.modbus.bus import Bus, ExceptionAnswerError, Request, Terms
 from edge_runtime.modbus.places import Place, exponent_of, plain_place
+from edge_runtime.modbus.rates import LARGEST, REVERSION, drives_by_rates, rates
 from edge_runtime.modbus.sunspec import discover, sunspec_place
 
 SERIAL_NUMBER: Final = "SerialNumber"
@@ -45,6 +46,7 @@ class ModbusDevice:
         self._read_apart: set[str] = set()
         self._exponents: dict[int, int | None] = {}
         self._rating: dict[str, float | None] = {}
+        self._largest_watts: float | None = None
 
     def session(self) -> int:
         number = self._bus.session(self._terms)
@@ -83,11 +85,15 @@ class ModbusDevice:
         return values
 
     def write(self, writes: Sequence[tuple[str, float]]) -> None:
+        by_rates = drives_by_rates(self._places)
         for name, value in writes:
-            together = [(self._place_to_write(name), value)]
-            if name == SET_POINT:
-                together += self._companions()
-            self._write_together(together)
+            if by_rates and name == SET_POINT:
+                self._write_rates(value)
+            elif by_rates and self._is_reversion(name):
+                self._write_together([(self._place_to_write(REVERSION), value)])
+            else:
+                companions = self._companions() if name == SET_POINT else []
+                self._write_together([(self._place_to_write(name), value), *companions])
 
     def close(self) -> None:
         self._on_close()
@@ -97,6 +103,7 @@ class ModbusDevice:
     def _lay_out(self) -> None:
         points = self._settings.points.values()
         self._places, self._missing, self._exponents = {}, {}, {}
+        self._largest_watts = None
         models = []
         if any("sunspec" in point for point in points):
             models = discover(self._holding, self._settings.base_address)
@@ -184,6 +191,18 @@ class ModbusDevice:
             for place, symbol in found
             if place is not None and place.write_fc is not None and symbol in place.symbols
         ]
+
+    def _is_reversion(self, name: str) -> bool:
+        reversion = self._settings.reversion
+        return reversion is not None and name == reversion[0] and name not in self._places
+
+    def _write_rates(self, watts: float) -> None:
+        if not self._largest_watts:
+            self._largest_watts = self.read([LARGEST])[LARGEST]
+        if not self._largest_watts:
+            raise RefusedError(f"{SET_POINT} cannot be written: the device states no {LARGEST}")
+        for together in rates(watts, self._largest_watts):
+            self._write_together([(self._place_to_write(name), value) for name, value in together.items()])
 
     def _write_together(self, writes: Sequence[tuple[Place, float]]) -> None:
         """In one request where the registers are neighbours in a SunSpec model, else one after the other.

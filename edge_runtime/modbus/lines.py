@@ -56,8 +56,7 @@ class Line:
         return ModbusTcpClient(host, port=int(port), framer=framer, timeout=timeout_s, retries=0)
 
     def _serial(self, end: str, timeout_s: float) -> Client:
-        # pyserial would also open URLs (socket://host:port), past every rule about hosts.
-        if not end.startswith("/"):
+        if not is_device_file(end):
             raise UnreachableError(f"{end} is no device file")
         return ModbusSerialClient(
             end,
@@ -68,6 +67,11 @@ class Line:
             timeout=timeout_s,
             retries=0,
         )
+
+
+def is_device_file(end: str) -> bool:
+    """pyserial would also open URLs (socket://host:port), past every rule about hosts."""
+    return end.startswith("/dev/") and ".." not in end
 
 
 def line_of(connection: Mapping[str, Any]) -> Line:

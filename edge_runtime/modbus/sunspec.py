@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from sunspec2 import device as definitions
@@ -72,7 +73,7 @@ def sunspec_place(point: Mapping[str, Any], models: list[ModelAt], word_order: s
     at = next((model for model in models if model.model_id == wanted["model"]), None)
     if at is None:
         raise RefusedError(f"the device has no SunSpec model {wanted['model']}")
-    layout = _layout(at)
+    layout = _layout(at.model_id, at.length)
     found = _find(layout, wanted["point"], wanted.get("index", 0))
     if found is None:
         raise RefusedError(f"SunSpec model {at.model_id} has no point {wanted['point']}")
@@ -84,12 +85,13 @@ def sunspec_place(point: Mapping[str, Any], models: list[ModelAt], word_order: s
     return place(point, word_order, at.address + int(found.offset), int(found.len), scale_address)
 
 
-def _layout(at: ModelAt) -> Any:
-    """The model's definition laid out for the length that the device states."""
+@lru_cache(maxsize=256)
+def _layout(model_id: int, length: int) -> Any:
+    """The model's definition laid out for the length that the device states; it gives offsets alone."""
     try:
-        return definitions.Model(model_id=at.model_id, model_addr=at.address, model_len=at.length)
+        return definitions.Model(model_id=model_id, model_len=length)
     except definitions.ModelError as error:
-        raise RefusedError(f"SunSpec model {at.model_id} cannot be laid out: {error}") from error
+        raise RefusedError(f"SunSpec model {model_id} cannot be laid out: {error}") from error
 
 
 def _find(group: Any, name: str, index: int) -> Any | None:

@@ -12,6 +12,7 @@ from edge_runtime.site import Defect
 
 ENABLED: Final = 1.0
 WATTS: Final = 1.0
+BOTH_BOUNDS: Final = 3.0
 
 Clock = Callable[[], float]
 
@@ -100,18 +101,32 @@ class SimulatedDevice:
             return
         self._ends_at_s = None
         self.reversions += 1
-        off = "SetActivePowerEnable" if self.registers.has("SetActivePowerEnable") else "SetActivePower"
-        self.registers.put(off, 0)
+        for off in ("SetActivePowerEnable", "SetActivePower", "StorageControl"):
+            if self.registers.has(off):
+                self.registers.put(off, 0)
         self._plant.command(self.traits.device_id, 0.0)
 
     @property
     def set_point_watts(self) -> float:
-        """What the device follows: its set-point where it is enabled and meant in watts."""
+        """What the device follows: its set-point where it is enabled and meant in watts, or its rates."""
+        if not self.registers.has("SetActivePower"):
+            return self._rated_watts
         enabled = self.registers.value("SetActivePowerEnable")
         mode = self.registers.value("SetActivePowerMode")
         if enabled not in (None, ENABLED) or mode not in (None, WATTS):
             return 0.0
         return self.registers.value("SetActivePower") or 0.0
+
+    @property
+    def _rated_watts(self) -> float:
+        """SunSpec 124: what the two bounds leave, where both of them count."""
+        largest = self.registers.value("MaxCharge") or 0.0
+        charge, discharge = (
+            self.registers.value(name) or 0.0 for name in ("SetChargeRate", "SetDischargeRate")
+        )
+        if self.registers.value("StorageControl") != BOTH_BOUNDS:
+            return 0.0
+        return min(max(0.0, -charge * largest / 100), discharge * largest / 100)
 
     def _shows(self, kind: str) -> bool:
         """A defect begins so long after the device was first asked for anything."""

@@ -109,6 +109,8 @@ def _device(front: Front, site: Site, plant: MeteredHouse, clock: Clock) -> Simu
     watts = max(rating.max_charge_watts, rating.max_discharge_watts) if rating else HOUSE_WATTS
     largest = {"W": watts, **({"Wh": rating.capacity_wh} if rating else {})}
     registers = DeviceRegisters(front.profile, described.serial, largest, front.face.base_address)
+    if rating is not None:
+        registers.put("MaxCharge", rating.max_charge_watts)
     traits = Traits(
         device_id=front.device_id,
         unit_id=front.face.unit_id,

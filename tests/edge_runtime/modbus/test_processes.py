@@ -59,7 +59,7 @@ def test_a_live_walk_is_seen_by_the_devices(tmp_path: Path) -> None:
 
         runtime.process.send_signal(signal.SIGTERM)
         assert runtime.ends() == 0
-        assert [power(site.state(), name) for name in ("bms_main", "bms_second")] == [0, 0]
+        site.until(lambda state: power(state) == power(state, "bms_second") == 0)
 
 
 def test_a_killed_runtime_leaves_no_set_point_behind_its_reversion_time(tmp_path: Path) -> None:

@@ -215,3 +215,26 @@ def _hang_up(runtime: Any) -> None:
     """Cut every connection that stands, as a pulled plug does once it is noticed."""
     for shared in runtime.devices._field._buses.values():
         shared.bus._hang_up()
+
+
+def test_a_wrong_sign_is_caught_by_the_grid_that_moves_against_the_set_point(loop: Loop) -> None:
+    with yard(loop) as (runtime, battery, _):
+        made = body(**devices(), **_steps(1000))
+        profile = made["profiles"]["tesla_powerwall_2"]
+        points = [
+            {**point, "invert": True} if point["name"] == "SetActivePower" else point
+            for point in profile["points"]
+        ]
+        profiles = {"profiles": {**made["profiles"], "tesla_powerwall_2": {**profile, "points": points}}}
+        for version, watts in enumerate((1000, -1000, 1500, -1500, 1000, -1000), start=1):
+            runtime.load(body(version, **devices(), **_steps(watts)) | profiles)
+            health = runtime.turn(5)
+            assert battery.power == -watts
+        assert [alarm["id"] for alarm in health["alarms"]] == ["_wrong_sign_bms_main"]
+        assert health["alarms"][0]["severity"] == "fault"
+
+
+def _steps(watts: int) -> dict[str, Any]:
+    made = fixed(watts)
+    parameters = {"power_watts": watts, "ess_id": "bms_main", "meter_id": "meter_grid"}
+    return {"scheduler": {"controllers": [{**made, "parameters": parameters}]}}

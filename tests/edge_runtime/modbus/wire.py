@@ -84,7 +84,7 @@ def simulated(
     reversion = body.get("reversion", {}).get("point")
     registers = DeviceRegisters(body, serial, {"W": 5000, "Wh": 13_500}, base)
     plant, clock = BenchPlant(), HandClock()
-    takes = registers.has("SetActivePower")
+    takes = registers.has("SetActivePower") or registers.has("StorageControl")
     traits = Traits("bms_main", unit_id, takes, reversion, defect=defect)
     device = SimulatedDevice(traits, registers, plant, clock)
     return Simulated(device, plant, clock)
