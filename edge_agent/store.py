@@ -106,13 +106,17 @@ class Store:
     def create(cls, path: Path) -> Store:
         """A new, empty database. Errors: StoreWriteError, StoreCorruptError when one is there already."""
         store = cls(_connect(path, create=True))
-        with store.transaction():
-            for statement in _SCHEMA.strip().split(";\n"):
-                store._db.execute(statement)
-            store._db.execute(f"pragma user_version = {LAYOUT}")
-            store.save_state(State())
-            store.save_floor(Floor())
+        store.lay_out()
         return store
+
+    def lay_out(self) -> None:
+        """Tables, and the rows that are always there, in one transaction."""
+        with self.transaction():
+            for statement in _SCHEMA.strip().split(";\n"):
+                self._db.execute(statement)
+            self._db.execute(f"pragma user_version = {LAYOUT}")
+            self.save_state(State())
+            self.save_floor(Floor())
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Store:
@@ -120,13 +124,14 @@ class Store:
         if not path.exists():
             raise StoreMissingError(f"{path} does not exist")
         store = cls(_connect(path, read_only=read_only))
-        store._check()
+        store.check()
         return store
 
     def close(self) -> None:
         self._db.close()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Errors: StoreCorruptError, StoreUnfinishedError."""
         try:
             sound = self._db.execute("pragma quick_check(1)").fetchone()[0]
             layout = self._db.execute("pragma user_version").fetchone()[0]
