@@ -32,8 +32,8 @@ SELECT l.scope, s.code, e.edge_id, coalesce(l.site_id, e.site_id), r.body
   LEFT JOIN edges_site s ON s.id = l.site_id
   LEFT JOIN edges_edge e ON e.id = l.edge_id
  WHERE l.organization_id = %(organization)s AND e.retired_at IS NULL
-   AND (l.scope <> 'edge' AND r.members && %(lock)s OR %(below)s AND r.members && %(sections)s
-        OR l.edge_id = ANY(%(moved)s))
+   AND (l.scope <> 'edge' OR %(below)s OR l.edge_id = ANY(%(moved)s))
+   AND (r.members && %(lock)s OR %(below)s AND r.members && %(sections)s OR l.edge_id = ANY(%(moved)s))
 """
 
 

@@ -9,7 +9,7 @@ from configs.models import Preview as Promise
 from configs.outcomes import Preview
 from configs.refusals import PreviewChanged
 
-KEPT = timedelta(days=7)
+KEPT = timedelta(days=2)
 
 
 def keep(organization_id: UUID, preview: Preview, *, now: datetime) -> None:

@@ -19,16 +19,18 @@ FEWEST_OTHERS = 3
 
 # Each distinct content of a section among the other edges' desired versions, with how many edges have it.
 _OTHERS = """
-SELECT s.key, count(*), b.body
-  FROM (SELECT v.sections FROM edges_edgehead h
-          JOIN configs_version v ON v.edge_id = h.edge_id AND v.number = h.version
-         WHERE h.organization_id = %(organization)s AND NOT h.edge_id = ANY(%(edges)s)) v
- CROSS JOIN LATERAL jsonb_each_text(v.sections) s
-  JOIN configs_sectionblob b ON b.organization_id = %(organization)s AND b.digest = s.value
- WHERE s.key = ANY(%(names)s)
- GROUP BY s.key, b.id
- ORDER BY count(*) DESC
- LIMIT %(most)s
+WITH contents AS MATERIALIZED (
+  SELECT n.name, v.sections ->> n.name AS digest, count(*) AS edges
+    FROM edges_edgehead h
+    JOIN configs_version v ON v.edge_id = h.edge_id AND v.number = h.version
+   CROSS JOIN unnest(%(names)s) AS n (name)
+   WHERE h.organization_id = %(organization)s AND NOT h.edge_id = ANY(%(edges)s)
+   GROUP BY 1, 2
+   ORDER BY 3 DESC
+   LIMIT %(most)s)
+SELECT c.name, c.edges, b.body
+  FROM contents c
+  JOIN configs_sectionblob b ON b.organization_id = %(organization)s AND b.digest = c.digest
 """
 
 

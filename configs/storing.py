@@ -80,8 +80,8 @@ class Writing:
         numbers = self._layers(change_set)
         self._baselines()
         self._operations(change_set)
-        self._edges()
         storing_versions.store(self.plan, self.sealed, change_set_id=change_set.pk, now=self.now)
+        self._edges()  # after the heads: renewals lock a head first too, and the notices' counter last
         lift(self.sealed, now=self.now)
         self._holds()
         if self.sealed:
