@@ -42,7 +42,10 @@ def unchanged(found: NotModified) -> HttpResponse:
     return not_modified([*standing(found.etag, found.version), ("EMS-Manifest", found.envelope_header)])
 
 
+def ready_headers(found: Ready) -> Headers:
+    return [*standing(found.etag, found.version), ("EMS-Manifest", found.envelope_header)]
+
+
 def ready(found: Ready) -> HttpResponse:
     """The stored bytes as they are: nothing is serialised again."""
-    headers = [*standing(found.etag, found.version), ("EMS-Manifest", found.envelope_header)]
-    return HttpResponse(found.body, content_type="application/json", headers=headers)
+    return HttpResponse(found.body, content_type="application/json", headers=ready_headers(found))

@@ -51,6 +51,8 @@ async def hold(line: Line, receive: Receive) -> None:
             said = read(message)
             if said.get("type") == "heartbeat":
                 await beat(line, said)
+            else:
+                await pay(line)
             bad = 0
         except Goodbye as goodbye:
             line.socket.close(goodbye.code)
@@ -110,6 +112,15 @@ async def beat(line: Line, said: dict[str, Any]) -> None:
         raise Goodbye(Close.OVERLOADED) from away
     line.socket.offer("heartbeat.ok", {"type": "heartbeat.ok", **answer})
     await line.socket.written()
+
+
+async def pay(line: Line) -> None:
+    """What nobody here understands is ignored, and costs what a heartbeat costs. Raises: Goodbye."""
+    try:
+        if not isinstance(await line.polls.spend(line.socket.peer), Spent):
+            raise Goodbye(Close.TOO_MANY)
+    except (psycopg.Error, PoolTimeout) as away:
+        raise Goodbye(Close.OVERLOADED) from away
 
 
 async def tell(socket: EdgeSocket, error: Exception) -> None:

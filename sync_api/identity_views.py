@@ -15,7 +15,7 @@ from edge_protocol.errors import CredentialError
 from edge_protocol.instants import format_instant
 from edge_protocol.keys import ENROLLMENT_TOKEN, parse_credential
 from edge_protocol.messages import EnrollAnswer, EnrollRequest, KeyRotated, TrustPin
-from edges import enrollment, keys
+from edges import credentials, enrollment, keys
 from edges.errors import EnrollTokenInvalid
 from edges.models import TrustRoot
 from sync_api import openapi
@@ -30,7 +30,7 @@ class EnrollView(Door):
     def post(self, request: Request) -> Response:
         asked = EnrollRequest.from_dict(self.json(request))
         try:
-            limits.count("enroll", parse_credential(asked.token, ENROLLMENT_TOKEN).key_id)
+            self._count(asked.token)
             enrolled = enrollment.enroll(
                 token=asked.token,
                 nonce=asked.nonce,
@@ -51,6 +51,13 @@ class EnrollView(Door):
             trust_root=first_root(),
         )
         return secret(answer.to_dict())
+
+    def _count(self, text: str) -> None:
+        """A token that exists has a bucket; invented ones count for the address alone, and fill no table."""
+        credential = parse_credential(text, ENROLLMENT_TOKEN)
+        if credentials.read_door(credential) is None:
+            raise EnrollTokenInvalid
+        limits.count("enroll", credential.key_id)
 
 
 def enroll_token_invalid(request: Request) -> problems.Refused:

@@ -35,6 +35,7 @@ READ = {
     b"authorization": "HTTP_AUTHORIZATION",
     b"x-api-key": "HTTP_X_API_KEY",
     b"if-none-match": "tag",
+    b"accept-encoding": "accept_encoding",
     b"ems-manifest-issued": "issued",
     b"host": "host",
     b"x-request-id": "request_id",
@@ -51,6 +52,7 @@ class PollRequest:
     credential: Credential
     since: int | None
     tag: str | None
+    accept_encoding: str | None
     issued: str | None
     request_id: str | None
     secure: bool
@@ -76,6 +78,7 @@ def read(scope: Scope) -> PollRequest | None:
         credential=credential,
         since=since if isinstance(since, int) else None,
         tag=found.get("tag"),
+        accept_encoding=found.get("accept_encoding"),
         issued=found.get("issued"),
         request_id=found.get("request_id"),
         secure=secure,

@@ -18,6 +18,7 @@ from edges import credentials
 from edges.credentials import EdgePrincipal
 from sync_api.batch import Batch
 from sync_api.pool import Pool
+from sync_api.sockets import Peer
 
 READ = """
 SELECT wanted.key_id, polled.*
@@ -49,7 +50,7 @@ class Polls:
         principal = credentials.verify_edge(credential, row, now=datetime.now(UTC))
         return principal, row["expires_at"] if row else None
 
-    async def spend(self, principal: EdgePrincipal) -> Spent | Short | Empty:
+    async def spend(self, principal: EdgePrincipal | Peer) -> Spent | Short | Empty:
         """Take what a call of this edge costs. Short: other requests were faster, three times."""
         wanted = limits.edge_wanted(principal.key_id, principal.organization_id)
         verdict = limits.leases.spend(wanted, time.monotonic())
