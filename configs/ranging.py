@@ -23,8 +23,8 @@ WITH contents AS MATERIALIZED (
   SELECT n.name, v.sections ->> n.name AS digest, count(*) AS edges
     FROM edges_edgehead h
     JOIN configs_version v ON v.edge_id = h.edge_id AND v.number = h.version
-   CROSS JOIN unnest(%(names)s) AS n (name)
-   WHERE h.organization_id = %(organization)s AND NOT h.edge_id = ANY(%(edges)s)
+   CROSS JOIN unnest(%(names)s::text[]) AS n (name)
+   WHERE h.organization_id = %(organization)s AND NOT h.edge_id = ANY(%(edges)s::uuid[])
    GROUP BY 1, 2
    ORDER BY 3 DESC
    LIMIT %(most)s)
