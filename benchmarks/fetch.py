@@ -1,6 +1,6 @@
 """Fetches that bring something: the whole document and a delta, answered 200.
 
-    python -m benchmarks.fetch [--edges 10000] [--rounds 3] [--seconds 3] [--connections 32] [--json]
+    python -m benchmarks.fetch [--edges 10000] [--rounds 3] [--seconds 3] [--connections 64] [--json]
 
 The ready bytes through the fast lane against the whole document of the usual view (the method is that of
 benchmarks/poll.py). Ours carries the device profiles as well, so its document is several times as large.
@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--edges", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     found = publish.with_database(

@@ -1,6 +1,6 @@
 """Polls with nothing new: a conditional GET that rotates over the fleet, answered 304.
 
-    python -m benchmarks.poll [--edges 10000] [--rounds 3] [--seconds 3] [--connections 32] [--json]
+    python -m benchmarks.poll [--edges 10000] [--rounds 3] [--seconds 3] [--connections 64] [--json]
 
 Ours through the fast lane, with the key checked, limits kept and last use noted, against (a) the view that a
 Django developer would usually write (DRF, djangorestframework-api-key, select_related, merge, json.dumps,
@@ -107,7 +107,7 @@ def main() -> int:
     parser.add_argument("--edges", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     found = publish.with_database(
