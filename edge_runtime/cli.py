@@ -109,11 +109,12 @@ def _run(parsed: argparse.Namespace, bell: Bell) -> int:
     except (LimitsError, FieldChoiceError) as error:
         print(f"ems-runtime: {error}", file=sys.stderr)
         return USAGE
-    ledger = Ledger(parsed.dir / "owed.json" if chosen.keeps_a_ledger else None)
+    ledger = Ledger(parsed.dir / "owed.json" if chosen.is_real else None)
+    devices = Devices(chosen.field, limits, ledger, may_hang=not chosen.is_real)
     supervisor = Supervisor(
         directory=parsed.dir,
         boot_id=str(uuid.uuid4()),
-        core=Core(Devices(chosen.field, limits, ledger), limits),
+        core=Core(devices, limits),
         clocks=Clocks(time.monotonic, lambda: datetime.now(UTC), chosen.running_s),
         bell=bell,
     )

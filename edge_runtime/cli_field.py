@@ -19,11 +19,14 @@ class FieldChoiceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A field, its own running time in seconds, and whether it remembers what it drove over a restart."""
+    """A field, its own running time in seconds, and whether real devices are behind it.
+
+    Those are remembered over a restart when they were driven, and their driver always comes back.
+    """
 
     field: Field
     running_s: Callable[[], float]
-    keeps_a_ledger: bool
+    is_real: bool
 
 
 def choose(parsed: argparse.Namespace) -> Chosen:
@@ -46,7 +49,7 @@ def _recorded(parsed: argparse.Namespace) -> Chosen:
         house = House(read_site(parsed.site), clock=time.monotonic, speed=parsed.speed)
     except (SiteError, RecordingError, OSError) as error:
         raise FieldChoiceError(str(error)) from error
-    return Chosen(house, lambda: house.running_s, keeps_a_ledger=False)
+    return Chosen(house, lambda: house.running_s, is_real=False)
 
 
 def _modbus(parsed: argparse.Namespace) -> Chosen:
@@ -63,4 +66,4 @@ def _modbus(parsed: argparse.Namespace) -> Chosen:
     if parsed.simulation is not None:
         log.warning("a SIMULATED site: no device of the document is reached at its own address")
     began_s = time.monotonic()
-    return Chosen(ModbusField(route), lambda: time.monotonic() - began_s, keeps_a_ledger=True)
+    return Chosen(ModbusField(route), lambda: time.monotonic() - began_s, is_real=True)

@@ -21,6 +21,9 @@ from edge_runtime.roster import Post, Roster
 from edge_runtime.sharing import Share, share_of
 from edge_runtime.signs import SignWatch
 
+WAITS_IN_A_WATCHDOG = 3
+"""A cycle waits for its devices so much shorter than its watchdog does for the cycle."""
+
 
 class CoreError(Exception):
     """The core cycle cannot go on: `code` says which of its rules was broken."""
@@ -72,6 +75,7 @@ class Core:
             self._roster.load(document.sections["scheduler"], document.controllers)
         if "alarms" in changed:
             self._alarms.load(document.alarms)
+        self._devices.within_s = document.supervisor["watchdog_timeout_ms"] / 1000 / WAITS_IN_A_WATCHDOG
         self._document = document
         self._safe_states = None
         self._failed_turns = 0

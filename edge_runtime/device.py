@@ -108,6 +108,7 @@ class Device:
     def __init__(self, settings: DeviceSettings, device: FieldDevice, book: Book = forget) -> None:
         self.settings = settings
         self.owed = False
+        self.is_late = False
         self._device = device
         self._book = book
         self._lock = threading.Lock()
@@ -125,11 +126,12 @@ class Device:
 
     @property
     def values(self) -> Mapping[str, float | None]:
-        return self._values
+        """Undefined while an answer is overdue: nobody knows how old they are."""
+        return dict.fromkeys(self._values) if self.is_late else self._values
 
     @property
     def answers(self) -> bool:
-        return self._session is not None and self._failures == 0
+        return self._session is not None and self._failures == 0 and not self.is_late
 
     @property
     def was_read(self) -> bool:
@@ -203,7 +205,8 @@ class Device:
     def health(self) -> dict[str, Any]:
         missing = self._device.missing()
         lacks = [f"{point}: {why}" for point, why in missing.items()]
-        detail = self._serial_error or self._trouble or "; ".join(lacks)
+        late = "its answer is late" if self.is_late else None
+        detail = self._serial_error or late or self._trouble or "; ".join(lacks)
         fast = any(point in missing for point in chain(*self.settings.fast))
         return {
             "ok": self.answers and self._trouble is None and not fast,

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from edge_runtime.departing import Address, Departing, address_of, write_safe
 from edge_runtime.device import Device, DeviceSettings, settings_of
 from edge_runtime.field import FieldDevice
 from edge_runtime.ledger import Ledger
 from edge_runtime.limits import LocalLimits
-
-PROBE_PATIENCE_S: Final = 0.1
-"""How long a cycle waits for devices that did not answer before; then they are read beside it."""
-
-
-DEPARTED: Final = ""
-"""Where the probe of departed devices stands among those of the buses."""
+from edge_runtime.polling import PROBE_PATIENCE_S, Polling
 
 
 class DocumentDeviceError(Exception):
@@ -35,8 +29,10 @@ class Devices:
     """One bus is one line of devices that wait for each other; different buses do not.
 
     A device that answers is waited for, and a period too short for it is an overrun; one that does not is
-    probed beside the cycle, so that it cannot hold up the others.
+    probed beside the cycle, so that it cannot hold up the others. `within_s` is the longest wait of a cycle.
     """
+
+    within_s = math.inf
 
     def __init__(
         self,
@@ -45,6 +41,7 @@ class Devices:
         ledger: Ledger | None = None,
         *,
         patience_s: float = PROBE_PATIENCE_S,
+        may_hang: bool = True,
     ) -> None:
         self._field = field
         self._limits = limits
@@ -53,10 +50,7 @@ class Devices:
         self._devices: dict[str, Device] = {}
         self._departing = Departing()
         self._refused: dict[str, str] = {}
-        self._buses: dict[str, list[Device]] = {}
-        self._probes: dict[str, Future[None]] = {}
-        self._pool: ThreadPoolExecutor | None = None
-        self._patience_s = patience_s
+        self._polling = Polling(patience_s=patience_s, may_hang=may_hang)
         self._now_s = 0.0
 
     @property
@@ -84,20 +78,15 @@ class Devices:
         self._take_over_debts(owners)
         for device in self._departing.give_up_on(set(owners)):
             self._inherit(owners[address_of(device)], device)
-        self._gather_buses()
+        self._polling.gather(self._devices.values())
         return set(given_up)
 
     def poll(self, now_s: float, now_at: datetime) -> None:
         """Read every bus once; what a driver throws comes out here."""
         self._now_s = now_s
-        pool = self._workers()
-        reads = [
-            pool.submit(_poll, [device for device in bus if device.was_read], now_s, now_at)
-            for bus in self._buses.values()
-        ]
-        for answer in reads:
-            answer.result()
-        self._probe(pool, now_s, now_at)
+        self._polling.read(now_s, now_at, self.within_s)
+        departed = (lambda: self._departing.retry(now_s)) if self._departing.devices else None
+        self._polling.probe(now_s, now_at, departed)
 
     def write_safe_states(self, *, insist: bool = True) -> dict[str, bool]:
         """Every device's safe state: which were written, which could not be."""
@@ -116,9 +105,7 @@ class Devices:
         return {**{name: device.health() for name, device in self._devices.items()}, **refused}
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False)
-            self._pool = None
+        self._polling.close()
         for device in [*self._devices.values(), *self._departing.devices]:
             device.close()
 
@@ -178,43 +165,3 @@ class Devices:
                 self._departing.owe(device, self._now_s)
             else:
                 device.close()
-
-    def _gather_buses(self) -> None:
-        self._buses = {}
-        for device in self._devices.values():
-            self._buses.setdefault(device.settings.bus, []).append(device)
-        if self._pool is not None:
-            self._pool.shutdown(wait=False)
-            self._pool = None
-
-    # --- polling
-
-    def _workers(self) -> ThreadPoolExecutor:
-        """A worker for each bus, and one more for each that is being probed."""
-        if self._pool is None:
-            workers = 2 * len(self._buses) + 1
-            self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="bus")
-        return self._pool
-
-    def _probe(self, pool: ThreadPoolExecutor, now_s: float, now_at: datetime) -> None:
-        for bus, probe in list(self._probes.items()):
-            if probe.done():
-                del self._probes[bus]
-                probe.result()
-        fresh: list[Future[None]] = []
-        for bus, devices in self._buses.items():
-            due = [device for device in devices if not device.was_read and device.is_due(now_s)]
-            if due and bus not in self._probes:
-                fresh.append(pool.submit(_poll, due, now_s, now_at))
-                self._probes[bus] = fresh[-1]
-        if self._departing.devices and DEPARTED not in self._probes:
-            fresh.append(pool.submit(self._departing.retry, now_s))
-            self._probes[DEPARTED] = fresh[-1]
-        done, _ = wait(fresh, timeout=self._patience_s)
-        for answer in done:
-            answer.result()
-
-
-def _poll(devices: list[Device], now_s: float, now_at: datetime) -> None:
-    for device in devices:
-        device.poll(now_s, now_at)

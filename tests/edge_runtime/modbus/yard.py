@@ -41,7 +41,11 @@ class Yard:
     def boot(self) -> None:
         """A runtime that knows nothing but its ledger: also what follows a kill."""
         self.devices = Devices(
-            ModbusField(self._route), self.limits, Ledger(self.ledger), patience_s=self.patience_s
+            ModbusField(self._route),
+            self.limits,
+            Ledger(self.ledger),
+            patience_s=self.patience_s,
+            may_hang=False,
         )
         self.core = Core(self.devices, self.limits)
 
