@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from edge_runtime.bell import Bell
-from edge_runtime.cli_options import add_field_options, add_profile_check, add_simulate, add_simulate_site
+from edge_runtime.cli_options import (
+    add_commission,
+    add_field_options,
+    add_profile_check,
+    add_simulate,
+    add_simulate_site,
+)
 
 OK: Final = 0
 REFUSED: Final = 1
@@ -34,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _profile_check(parsed)
     if parsed.command == "simulate":
         return _simulate(parsed)
+    if parsed.command == "commission":
+        return _commission(parsed)
     # Before the slow imports: a SIGHUP that arrives while they load must not end the process.
     with Bell(signal.SIGHUP, signal.SIGTERM, signal.SIGINT) as bell:
         return _run(parsed, bell)
@@ -53,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     add_simulate_site(commands)
     add_profile_check(commands)
     add_simulate(commands)
+    add_commission(commands)
     return parser
 
 
@@ -72,6 +81,12 @@ def _simulate(parsed: argparse.Namespace) -> int:
     from edge_runtime.simulation.cli_simulate import simulate_days
 
     return simulate_days(parsed)
+
+
+def _commission(parsed: argparse.Namespace) -> int:
+    from edge_runtime.commissioning.cli_commission import commission_site
+
+    return commission_site(parsed)
 
 
 def _check(parsed: argparse.Namespace) -> int:

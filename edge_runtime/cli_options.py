@@ -9,11 +9,11 @@ from typing import TypeAlias
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def add_field_options(run: argparse.ArgumentParser) -> None:
+def add_field_options(run: argparse.ArgumentParser, *, default: str = "recorded") -> None:
     run.add_argument(
         "--field",
         choices=("recorded", "modbus"),
-        default="recorded",
+        default=default,
         help="what speaks for the devices: a recorded house (--site), or Modbus at the document's addresses",
     )
     run.add_argument("--site", type=Path, default=None, help="recorded: what stands behind each device")
@@ -70,6 +70,29 @@ def add_simulate(commands: Commands) -> None:
     command.add_argument("--report", action="store_true", help="with --json: the whole report, not six facts")
     command.add_argument("--json", action="store_true", help="facts for programs instead of the table")
     command.add_argument("--chart", type=Path, default=None, help="write the picture of the run to this SVG")
+
+
+def add_commission(commands: Commands) -> None:
+    command = commands.add_parser(
+        "commission", help="test identity, sign and scale of each device in small steps; writes a protocol"
+    )
+    command.add_argument("--dir", type=Path, default=None, help="the runtime's folder: its document.json")
+    command.add_argument("--document", type=Path, default=None, help="another document than that of --dir")
+    add_field_options(command, default="modbus")
+    command.add_argument("--limits", type=Path, default=None, help="the local limits file")
+    command.add_argument("--device", action="append", help="only this device (may be given several times)")
+    command.add_argument(
+        "--power", type=int, default=None, help="watts of a step (default: a tenth, at most 500)"
+    )
+    command.add_argument("--settle-s", type=float, default=5.0, help="seconds until a step has settled")
+    command.add_argument("--samples", type=int, default=3, help="readings whose mean is judged")
+    command.add_argument("--sample-s", type=float, default=1.0, help="seconds between two readings")
+    command.add_argument("--by", default="", help="who commissions: stands in the protocol")
+    command.add_argument("--out", type=Path, default=Path(), help="folder of the protocol (default: here)")
+    command.add_argument(
+        "--yes", action="store_true", help="ask nothing: steps are allowed, questions stay open"
+    )
+    command.add_argument("--json", action="store_true", help="print the protocol as JSON")
 
 
 def _positive(text: str) -> float:
