@@ -1,13 +1,15 @@
 """The bus against devices that behave badly: silence, nonsense, exceptions, hanging up, being slow."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
+from edge_runtime.simulated.devices import SimulatedDevice
 from edge_runtime.site import Defect
 from tests.edge_runtime.modbus.scripted import HANG_UP, Asked, scripted
 from tests.edge_runtime.modbus.wire import Json, Loop, entry, met, point, registers_map, simulated
-from tests.edge_runtime.modbus.yard import BATTERY, METER, devices, yard
+from tests.edge_runtime.modbus.yard import BATTERY, METER, Yard, devices, yard
 from tests.edge_runtime.plant import body, fixed
 
 MAP = registers_map(
@@ -167,3 +169,37 @@ def test_a_changed_device_does_not_disturb_the_others(loop: Loop) -> None:
         assert dict(runtime.devices._field._buses) == buses  # and every connection is the one from before
         assert METER in runtime.ports
         assert meter.device.writes == []
+
+
+def test_an_answer_that_is_late_leaves_no_values_and_does_not_stop_the_cycle(loop: Loop) -> None:
+    """A request may take a minute by its settings; the watchdog is far shorter, and must not bark."""
+    with yard(loop) as (runtime, _, _):
+        stuck = simulated(serial="BMS-9")
+        with runtime.plugged(BATTERY, stuck):
+            made = body(**devices(connection={"timeout_ms": 30_000}), scheduler={"controllers": [fixed(500)]})
+            made["core_cycle"] = {"period_ms": 100, "supervisor": {"watchdog_timeout_ms": 400}}
+            runtime.load(made)
+            assert runtime.turn(2)["set_points"] == {"bms_main": 500}
+            stuck.device.traits = replace(stuck.device.traits, defect=Defect("hang", 0))
+            health = runtime.turn(2)
+            assert health["devices"]["bms_main"]["ok"] is False
+            assert health["devices"]["bms_main"]["detail"] == "its answer is late"
+            assert health["devices"]["meter_grid"]["ok"] is True
+            assert [alarm["id"] for alarm in health["alarms"]] == ["_fail_safe_bms_main"]
+            writes = len(stuck.device.writes)
+            runtime.turn(2)
+            assert len(stuck.device.writes) == writes
+            stuck.device.traits = replace(stuck.device.traits, defect=None)
+            loop.run(_release(stuck.device))
+            health = _until_well(runtime, "bms_main")
+            assert health["alarms"] == []
+            assert stuck.power == 500
+
+
+async def _release(device: SimulatedDevice) -> None:
+    device.released.set()
+
+
+def _until_well(runtime: Yard, device_id: str) -> Json:
+    healths = (runtime.turn() for _ in range(200))
+    return next(health for health in healths if health["devices"][device_id]["ok"])

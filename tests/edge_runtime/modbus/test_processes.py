@@ -100,6 +100,14 @@ def test_a_battery_that_vanishes_is_an_alarm_and_the_meter_is_read_on(tmp_path: 
         assert "_fail_safe_bms_main" in [alarm["id"] for alarm in later["alarms"]]
 
 
+def test_a_device_too_slow_for_the_period_is_an_overrun(tmp_path: Path) -> None:
+    slow = modbus_site(bms_main={"answer_ms": 120})
+    with simulated_site(tmp_path, slow) as site, modbus_runtime(tmp_path, body(1, **QUICK), site) as runtime:
+        health = runtime.until(lambda health: health["cycle"]["overruns"] >= 3)
+        assert health["cycle"]["measured_ms"] > 120
+        assert health["devices"]["bms_main"]["ok"] is True
+
+
 def test_a_recorded_day_passes_faster_than_real_time_on_request(tmp_path: Path) -> None:
     with (
         simulated_site(tmp_path, EXAMPLE, "--speed", "600") as site,
