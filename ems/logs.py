@@ -9,6 +9,7 @@ from typing import Any
 
 # Whatever looks like one of our credentials loses its secret, wherever it came from.
 CREDENTIAL = re.compile(r"(emse|emsn|emso)_([0-9A-Za-z]{12})_[0-9A-Za-z]{20,49}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def without_secrets(text: str) -> str:
@@ -16,11 +17,19 @@ def without_secrets(text: str) -> str:
     return CREDENTIAL.sub(r"\1_\2_...", text)
 
 
+def on_one_line(text: str) -> str:
+    """Control characters as escapes: what a stranger wrote neither begins a line nor steers a terminal."""
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 class TextFormatter(logging.Formatter):
     """For people at a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         return without_secrets(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return on_one_line(super().formatMessage(record))
 
 
 class JSONFormatter(logging.Formatter):
@@ -36,7 +45,7 @@ class JSONFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = "".join(traceback.format_exception(*record.exc_info))
-        return without_secrets(json.dumps(line, ensure_ascii=False))
+        return without_secrets(json.dumps(line))
 
 
 def configuration(*, level: str, as_json: bool) -> dict[str, Any]:

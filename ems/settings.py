@@ -98,6 +98,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+LOGIN_REDIRECT_URL = "/admin/"
 CSRF_FAILURE_VIEW = "doors.problems.csrf_failure"
 CORS_ORIGINS = _env.words("CORS_ORIGINS")
 EMS_LIMITS = _env.json_object("EMS_LIMITS")
