@@ -334,7 +334,7 @@ def test_whatever_happens_the_battery_is_left_safe(tmp_path: Path) -> None:
     kept: list[Wiring] = []
     with pytest.raises(GoneError):
         walked(tmp_path, load=load, kept=kept)
-    assert kept[0].made["bms_main"].written[-2:] == [500, 0]
+    assert kept[0].made["bms_main"].written[-2:] == [-500, 0]
 
 
 def test_the_protocol_says_everything_twice_alike(tmp_path: Path) -> None:
