@@ -178,18 +178,18 @@ def one_version(agent: Agent, cloud: CloudSimulator, threshold: int) -> float:
     published = cloud.versions[-1]
     body, manifest = canonical(cloud.body_of(published)), cloud.manifest_of(published).to_header()
     started = time.process_time()
-    agent.intake.take(Document(parse(body, max_bytes=1 << 22), manifest, None, len(body)))
-    judged = agent.intake.judge(agent.core.state.next)  # type: ignore[arg-type]
-    agent.validated(judged, None)  # type: ignore[arg-type]
+    agent.mover.intake.take(Document(parse(body, max_bytes=1 << 22), manifest, None, len(body)))
+    judged = agent.mover.intake.judge(agent.core.state.next)  # type: ignore[arg-type]
+    agent.mover.validated(judged, None)  # type: ignore[arg-type]
     spent = time.process_time() - started
     pending = agent.core.state.pending
     assert pending is not None
     assert pending.number == number
-    agent.advance(Acknowledged(pending))
+    agent.mover.advance(Acknowledged(pending))
     deadline = agent.core.state.deadline
     assert deadline is not None
     agent.core.state = agent.core.state.__class__(**{**_members(agent.core.state), "deadline": None})
-    agent.advance(HealthHeld(pending))
+    agent.mover.advance(HealthHeld(pending))
     return spent * 1000
 
 

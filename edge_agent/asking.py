@@ -97,7 +97,7 @@ class Desk:
 
     def _diff(self, arguments: Mapping[str, Any]) -> Answer:
         core = self._agent.core
-        return diff(core.store, core.state, arguments)
+        return inquiry.diff(core.store, core.state, arguments)
 
     def _history(self, arguments: Mapping[str, Any]) -> Answer:
         return {"events": self._agent.core.store.history(int(arguments.get("limit", 20)))}
@@ -129,14 +129,14 @@ class Desk:
         return {"asked": True, **before}
 
     def _apply(self, _: Mapping[str, Any]) -> Answer:
-        waiting = self._agent.waiting()
-        refusal = self._agent.release()
+        waiting = self._agent.mover.waiting()
+        refusal = self._agent.mover.release()
         return _refused(refusal) if refusal else {"version": inquiry.number_of(waiting)}
 
     def _bundle(self, arguments: Mapping[str, Any]) -> Answer:
         """`ems-agent apply --bundle`: the same checks and the same floor as over the network."""
         try:
-            version = take_bundle(self._agent.core, self._agent.intake, arguments.get("bundle"))
+            version = take_bundle(self._agent.core, self._agent.mover.intake, arguments.get("bundle"))
         except ProtocolError as error:
             return {"error": "rejected", "code": error.code, "detail": error.detail}
         return {"version": version}
@@ -149,7 +149,7 @@ class Desk:
         if attempt.version in core.state.lifted:
             return _refused(f"version {attempt.version} was already tried again once: publish a retry")
         version = inquiry.find(core.store, core.state, attempt.version)
-        self._agent.advance(LocalRetry(version))
+        self._agent.mover.advance(LocalRetry(version))
         return {"version": version.number}
 
     def _rollback(self, arguments: Mapping[str, Any]) -> Answer:
@@ -162,7 +162,7 @@ class Desk:
         why = str(arguments.get("reason") or "rolled back on site")
         if not self._set_hold(DEFAULT_HOLD_S, why):
             return _refused(agent.core.troubles.storage)
-        agent.advance(LocalRollback(Reason("operator_rollback", why, "")))
+        agent.mover.advance(LocalRollback(Reason("operator_rollback", why, "")))
         return {"to": inquiry.number_of(agent.core.state.committed)}
 
     def _hold(self, arguments: Mapping[str, Any]) -> Answer:
@@ -186,7 +186,7 @@ class Desk:
             return _refused("the edge is not held")
         self._agent.core.set_hold(None)
         self._agent.sync.beat()
-        self._agent.look_at_barrier()
+        self._agent.mover.look_at_barrier()
         return {"released": True}
 
     # --- what the cloud asks
@@ -215,19 +215,3 @@ class Desk:
 def _cut(debug: Answer) -> Answer:
     """An event carries at most a few ten kilobytes: the newest history and the end of the log."""
     return {**debug, "history": debug["history"][:20], "log": debug["log"][-8000:]}
-
-
-def diff(store: Any, state: Any, arguments: Mapping[str, Any]) -> Answer:
-    """Between two held versions; by default from what ran before to what runs."""
-    after = inquiry.find(store, state, arguments.get("after"))
-    earlier = arguments.get("before")
-    if earlier is None and state.previous is not None:
-        earlier = state.previous.number
-    before = inquiry.find(store, state, earlier) if earlier is not None else None
-    return {
-        "before": inquiry.number_of(before),
-        "after": after.number,
-        "changes": inquiry.difference(
-            inquiry.document(store, before) if before else {}, inquiry.document(store, after)
-        ),
-    }

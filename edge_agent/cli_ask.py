@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent import cli, control, inquiry, wording
-from edge_agent.asking import diff
 from edge_agent.service import UNIT_PATH, unit
 from edge_agent.settings import AgentSettings, NotEnrolledError, SettingsError, load_settings
 from edge_agent.store import Store, StoreError, StoreUnfinishedError, folder_lock
@@ -148,7 +147,7 @@ def _config(parsed: argparse.Namespace, settings: AgentSettings) -> int:
 def _diff(parsed: argparse.Namespace, settings: AgentSettings) -> int:
     arguments = {"before": parsed.before, "after": parsed.after}
     found = _ask_or_read(
-        settings, "diff", arguments, lambda store: diff(store, store.load_state(), arguments)
+        settings, "diff", arguments, lambda store: inquiry.diff(store, store.load_state(), arguments)
     )
     return _shown(parsed, found, wording.diff_text)
 

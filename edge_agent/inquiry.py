@@ -162,3 +162,17 @@ def _by_identity(items: list[dict[str, Any]]) -> dict[str, Any]:
 def storage(settings: AgentSettings, store: Store) -> dict[str, Any]:
     files = {path.name: path.stat().st_size for path in sorted(settings.data.iterdir()) if path.is_file()}
     return {"folder": str(settings.data), "database": store.size(), "files": files}
+
+
+def diff(store: Store, state: State, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Between two held versions; by default from what ran before to what runs."""
+    after = find(store, state, arguments.get("after"))
+    earlier = arguments.get("before")
+    if earlier is None and state.previous is not None:
+        earlier = state.previous.number
+    before = find(store, state, earlier) if earlier is not None else None
+    return {
+        "before": number_of(before),
+        "after": after.number,
+        "changes": difference(document(store, before) if before else {}, document(store, after)),
+    }

@@ -73,7 +73,13 @@ class Plant:
         self._put({**document, **head}, at_s, changed)
         added = added_gates(before, document)
         self._watches = [
-            Watch(self._expected(driver, version.digest), _part(driver, document), baseline, added, at_s)
+            Watch(
+                self._expected(driver, version.digest),
+                _part(driver, document),
+                self._own(driver, baseline),
+                added,
+                at_s,
+            )
             for driver in self.drivers
         ]
 
@@ -105,6 +111,14 @@ class Plant:
                 driver.adopt_file()
             driver.ensure_running()
 
+    def _prefix(self, driver: ProcessDriver) -> str:
+        """Gates carry their driver's name where there are several."""
+        return f"{driver.settings.name}/" if len(self.drivers) > 1 else ""
+
+    def _own(self, driver: ProcessDriver, baseline: Mapping[str, bool]) -> dict[str, bool]:
+        prefix = self._prefix(driver)
+        return {name.removeprefix(prefix): ok for name, ok in baseline.items() if name.startswith(prefix)}
+
     def _expected(self, driver: ProcessDriver, digest: str) -> str:
         return str((driver.content() or {}).get("digest") or digest)
 
@@ -121,8 +135,7 @@ class Plant:
         self.newest = {driver.settings.name: driver.health() for driver in self.drivers}
         for driver, watch in zip(self.drivers, self._watches, strict=False):
             failed = failed or watch.take(self.newest[driver.settings.name], at_s)
-            prefix = f"{driver.settings.name}/" if len(self.drivers) > 1 else ""
-            gates.update({prefix + name: gate for name, gate in watch.gates.items()})
+            gates.update({self._prefix(driver) + name: gate for name, gate in watch.gates.items()})
         watched = bool(self._watches)
         return Observation(
             watched and all(watch.acknowledged_s is not None for watch in self._watches),

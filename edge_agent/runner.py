@@ -12,44 +12,21 @@ from edge_agent.cloud import Cloud
 from edge_agent.control import Asked
 from edge_agent.core import Core
 from edge_agent.driver import ProcessDriver
-from edge_agent.gatekeeper import Gatekeeper
-from edge_agent.intake import Intake, Judged
+from edge_agent.intake import Judged
 from edge_agent.keyring import Keyring
 from edge_agent.listener import REPLACED, Heard, Listener, SocketDown, SocketUp
+from edge_agent.mover import Mover
 from edge_agent.plant import Plant
 from edge_agent.process import Exited
 from edge_agent.reports import Identity, full_report, health_parts
 from edge_agent.road import Road
 from edge_agent.settings import AgentSettings
-from edge_agent.states import (
-    SETTLED,
-    VERIFIED,
-    Action,
-    Apply,
-    ApplyFailed,
-    Barrier,
-    BarrierMoved,
-    Booted,
-    Confirm,
-    Emit,
-    EnterSafeMode,
-    Event,
-    GuardTicked,
-    Lost,
-    Phase,
-    Reason,
-    Report,
-    Run,
-    Verified,
-    Verify,
-    Version,
-)
+from edge_agent.states import Booted, GuardTicked, Lost, Phase
 from edge_agent.syncing import Sync
 from edge_agent.telling import Teller
 from edge_agent.tempo import DEFAULT_HEARTBEAT_S, DEFAULT_POLL_S, Uniform
 from edge_agent.timers import Timers
 from edge_agent.version import VERSION
-from edge_agent.watcher import Watcher
 from edge_agent.workbench import CLOUD_ERRORS, Crashed, Done, Workbench
 from edge_protocol.errors import ProtocolError
 from edge_protocol.notices import ConfigUpdated, HeartbeatOk, Hello, KeyRotate, RequestNotice, TrustUpdated
@@ -58,7 +35,6 @@ log = logging.getLogger(__name__)
 
 HOUSEKEEPING_S = 60.0
 GUARD_NOTE_S = 1800.0
-VERIFY_PATIENCE_S = 10.0
 LONGEST_WAIT_S = 300.0
 
 
@@ -78,9 +54,18 @@ class Agent:
         post = self.messages.put
         drivers = [ProcessDriver(one, post) for one in settings.drivers]
         self.plant = Plant(drivers, settings.edge_id)
-        self.intake = Intake(core, settings, self.advance)
-        self.gatekeeper = Gatekeeper(core, self.plant, self.intake)
-        self.watcher = Watcher(core, self.plant, settings.drivers[0])
+        self._driver_bench = Workbench("driver", post, (OSError,))
+        self.mover = Mover(
+            core,
+            self.plant,
+            settings,
+            self.timers,
+            report=self._beat,
+            events_soon=self._events_soon,
+            phase_changed=self._adopt_tempo,
+            validate=self._ask_drivers,
+        )
+        self.watcher = self.mover.watcher
         self.teller = Teller(core, self.plant)
         keyring = Keyring(settings.key_file)
         road = Road(
@@ -91,13 +76,12 @@ class Agent:
         )
         self.listener = Listener(settings, keyring, post, uniform)
         self._cloud_bench = Workbench("cloud", post, CLOUD_ERRORS)
-        self._driver_bench = Workbench("driver", post, (OSError,))
         self.desk = Desk(self)
         self.sync = Sync(
             core=core,
             cloud=Cloud(road, keyring, settings.edge_id),
             bench=self._cloud_bench,
-            intake=self.intake,
+            intake=self.mover.intake,
             timers=self.timers,
             socket=self.listener,
             uniform=uniform,
@@ -106,8 +90,6 @@ class Agent:
             report=self.report,
             on_request=self.desk.cloud_asks,
         )
-        self._uniform = uniform
-        self._rerun: Action | None = None
         self._receivers: dict[type, Callable[[Any], None]] = {
             Done: self._done,
             Crashed: self._crashed,
@@ -137,12 +119,12 @@ class Agent:
         it over.
         """
         self._check_stored()
-        self.intake.note_limits()
+        self.mover.intake.note_limits()
         actions = self.core.advance(Booted())
         self._adopt_tempo()
         self._cloud_bench.start()
         self._driver_bench.start()
-        self.perform(actions)
+        self.mover.perform(actions)
         self.sync.start()
         self.listener.start()
         self.timers.later("watch", 0.0)
@@ -189,7 +171,9 @@ class Agent:
             v.ref: v for v in (state.committed, state.previous, state.pending, state.next) if v is not None
         }
         for version in held.values():
-            if not self.intake.is_sound(version) and not self.core.repair(version, self.intake.is_sound):
+            if not self.mover.intake.is_sound(version) and not self.core.repair(
+                version, self.mover.intake.is_sound
+            ):
                 log.error("version %d is damaged on disk", version.number)
                 self.core.emit("alarm", "content_lost", f"version {version.number} is damaged on disk")
                 self.core.advance(Lost(version))
@@ -205,131 +189,6 @@ class Agent:
         self.sync.poll_s = float(sync.get("sync_interval_s", DEFAULT_POLL_S))
         self.sync.heartbeat_s = float(sync.get("heartbeat_interval_s", DEFAULT_HEARTBEAT_S))
 
-    # --- moving
-
-    def advance(
-        self, event: Event, *, also: Callable[[], None] | None = None, decided: bool = False
-    ) -> tuple[Action, ...]:
-        """One event through the machine, and its actions; see `Core.advance`."""
-        phase = self.core.state.phase
-        actions = self.core.advance(event, also=also, decided=decided)
-        if self.core.state.phase is not phase:
-            log.info("%s -> %s", phase.value, self.core.state.phase.value)
-            self.watcher.phase_changed()
-            self._adopt_tempo()
-            if self.core.state.phase is Phase.COMMITTED:
-                self.plant.settle()
-        self.perform(actions)
-        return actions
-
-    def perform(self, actions: tuple[Action, ...]) -> None:
-        for action in actions:
-            log.debug("action %s", action)
-            if isinstance(action, Apply | Run | EnterSafeMode):
-                self._drive(action)
-            elif isinstance(action, Verify):
-                self._verify(action.version)
-            elif isinstance(action, Confirm):
-                self.core.confirm(action.version)
-            elif isinstance(action, Report):
-                self.sync.beat()
-            elif isinstance(action, Emit):
-                self.sync.events_soon()
-        self.timers.sooner("watch", 0.0)
-
-    def _drive(self, action: Apply | Run | EnterSafeMode) -> None:
-        self.watcher.phase_changed()
-        self._rerun = None
-        try:
-            if isinstance(action, EnterSafeMode):
-                base = {} if action.base is None else self.core.document(action.base)
-                self.plant.run_safe(base, self.core.clock.seconds())
-            else:
-                self._put(action.version)
-        except (OSError, KeyError, ProtocolError) as error:
-            self._not_driven(action, error)
-
-    def _put(self, version: Version) -> None:
-        state = self.core.state
-        ran = state.running.sections if state.running else {}
-        changed = {name for name in {*ran, *version.sections} if ran.get(name) != version.sections.get(name)}
-        before = self.core.document(state.committed) if state.committed else {}
-        self.plant.run(
-            version,
-            self.core.document(version),
-            changed,
-            before=before,
-            baseline=state.baseline,
-            at_s=self.core.clock.seconds(),
-        )
-
-    def _not_driven(self, action: Apply | Run | EnterSafeMode, error: Exception) -> None:
-        log.error("the driver could not be served: %s", error)
-        self.core.troubles.storage = f"the runtime's files cannot be written: {error}"
-        if isinstance(action, Apply):
-            self.advance(ApplyFailed(action.version, Reason("driver", str(error))))
-        else:
-            self._rerun = action
-            self.timers.later("rerun", 5.0)
-
-    def _verify(self, version: Version) -> None:
-        """Our checks here, the driver's validator beside; both before anything is staged."""
-        if not self._knows_what_works():
-            self.timers.later("verify", 0.2)
-            return
-        judged = self.intake.judge(version)
-        if judged is not None:
-            self._driver_bench.submit("validate", lambda: (judged, self.plant.validate(judged.document)))
-
-    def _knows_what_works(self) -> bool:
-        """Which gates hold before a change is only known once the runtime has reported."""
-        state = self.core.state
-        if state.phase not in SETTLED or state.running is None or self.watcher.seen.gates:
-            return True
-        return self.plant.waiting_s(self.core.clock.seconds()) > VERIFY_PATIENCE_S
-
-    def validated(self, judged: Judged, reason: Reason | None) -> None:
-        if reason is not None:
-            self.intake.reject(judged.version, reason)
-            return
-        self.advance(Verified(judged.version, self.gatekeeper.barrier(judged.version), self.gates()))
-
-    def gates(self) -> dict[str, bool]:
-        """What works now: the baseline for whatever is applied next."""
-        if self.core.state.phase not in SETTLED:
-            return {}
-        return {name: gate.ok for name, gate in self.watcher.seen.gates.items()}
-
-    def waiting(self) -> Version | None:
-        """The verified version that only waits for its barrier."""
-        state = self.core.state
-        if state.phase is Phase.STAGED:
-            return state.pending
-        behind = state.phase in {Phase.PROBATION, Phase.SAFE_MODE} and state.next_phase == VERIFIED
-        return state.next if behind else None
-
-    def look_at_barrier(self) -> None:
-        waiting = self.waiting()
-        if waiting is None:
-            return
-        barrier = self.gatekeeper.barrier(waiting)
-        shown = (self.core.state.barrier, self.core.state.until)
-        if barrier.open or (self.core.state.phase is Phase.STAGED and shown != (barrier.mode, barrier.until)):
-            self.advance(BarrierMoved(waiting, barrier, self.gates()))
-
-    def release(self) -> str:
-        """Apply what waits now, whatever its window. Returns why not, empty when it is done."""
-        waiting = self.waiting()
-        if waiting is None:
-            return "nothing is staged"
-        mode = self.gatekeeper.barrier(waiting).mode
-        if mode == "hold":
-            return "the edge is held: `ems-agent release` first"
-        if mode == "trust_stale":
-            return "its manifest has expired: the cloud has to issue it again first"
-        self.advance(BarrierMoved(waiting, Barrier("released"), self.gates()))
-        return ""
-
     # --- messages
 
     def _due(self, name: str) -> None:
@@ -339,35 +198,27 @@ class Agent:
             self._keep_house()
         elif name == "guard":
             self.timers.later("guard", GUARD_NOTE_S)
-            self.advance(GuardTicked())
-        elif name == "verify" and self.core.state.next is not None:
-            self._verify(self.core.state.next)
-        elif name == "rerun" and self._rerun is not None:
-            self.perform((self._rerun,))
+            self.mover.advance(GuardTicked())
+        elif name == "verify":
+            self.mover.verify_again()
+        elif name == "rerun":
+            self.mover.drive_again()
         elif name == "restart":
             self.plant.ensure_running(self.core.clock.seconds())
         else:
             self.sync.due(name)
 
     def _watch(self) -> None:
-        self._undo_drift()
+        self.mover.undo_drift()
         if self.core.expire_hold():
             self.sync.beat()
         event = self.watcher.look()
         if self.teller.tell():
             self.sync.events_soon()
         if event is not None:
-            self.advance(event)
-        self.look_at_barrier()
+            self.mover.advance(event)
+        self.mover.look_at_barrier()
         self.timers.later("watch", self.watcher.pause_s())
-
-    def _undo_drift(self) -> None:
-        running = self.core.state.running
-        if running is None or not self.plant.touched():
-            return
-        detail = "document.json was changed by somebody else and is put back"
-        self.core.emit("drift", "document_changed", detail, version=running.number)
-        self.perform((Run(running), Report(), Emit("drift", running.number, "document_changed")))
 
     def _keep_house(self) -> None:
         self.timers.later("housekeeping", HOUSEKEEPING_S)
@@ -381,7 +232,16 @@ class Agent:
             log.error("the validator could not be asked: %s", done.error)
             self.timers.later("verify", 10.0)
         else:
-            self.validated(*done.result)
+            self.mover.validated(*done.result)
+
+    def _beat(self) -> None:
+        self.sync.beat()
+
+    def _events_soon(self) -> None:
+        self.sync.events_soon()
+
+    def _ask_drivers(self, judged: Judged) -> None:
+        self._driver_bench.submit("validate", lambda: (judged, self.plant.validate(judged.document)))
 
     def _crashed(self, crashed: Crashed) -> None:
         raise crashed.error
@@ -391,7 +251,7 @@ class Agent:
         log.info("the runtime ended (%s)", exited.status)
         event = self.watcher.exited(exited) if by_itself else None
         if event is not None:
-            self.advance(event)
+            self.mover.advance(event)
         if not self.plant.alive and self.core.state.phase is not Phase.EMPTY:
             self.timers.sooner("restart", self.watcher.restart_pause_s() if by_itself else 0.0)
 
@@ -438,5 +298,5 @@ class Agent:
             self.health(),
             self.sync.facts,
             self.identity,
-            self.intake.limits_digest,
+            self.mover.intake.limits_digest,
         )

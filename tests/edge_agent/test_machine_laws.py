@@ -175,7 +175,7 @@ class Lifecycle(RuleBasedStateMachine):
         elif isinstance(action, Apply | Run):
             if isinstance(action, Apply):
                 self.edge.applied.append(action.version)
-                if action.version == self.edge.state.pending:
+                if self.edge.state.phase is Phase.APPLYING and action.version == self.edge.state.pending:
                     assert quarantined(self.edge.state, action.version) is None
             self.edge.plant = action.version
         elif isinstance(action, EnterSafeMode):

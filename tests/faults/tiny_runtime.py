@@ -80,11 +80,12 @@ class Tiny:
                 "overruns": self.tiny.get("overruns", 0),
             },
             "controllers": {
-                one["id"]: self.controller(one) for one in self.document["scheduler"]["controllers"]
+                one["id"]: self.controller(one)
+                for one in self.document.get("scheduler", {}).get("controllers", [])
             },
             "devices": {
                 one["device_id"]: {"ok": self.tiny.get("silent_device") != one["device_id"], "errors": 0}
-                for one in self.document["modbus_devices"]
+                for one in self.document.get("modbus_devices", [])
             },
             "alarms": [],
             "failure": None,
