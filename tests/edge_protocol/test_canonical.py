@@ -83,7 +83,7 @@ def test_what_the_wire_cannot_carry_is_not_normalised(value: Any) -> None:
         "\ud800",
         {"\udfff": 1},
         {1: "a"},
-        {"a": object()},
+        pytest.param({"a": object()}, id="no JSON value"),
         b"bytes",
         {"a": {1, 2}},
     ],

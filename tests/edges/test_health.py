@@ -14,7 +14,7 @@ from edges.credentials import EdgePrincipal, authenticate_edge
 from edges.models import EdgeEvent, EdgeHead, EdgeRequest, EdgeStatus, RunningChange
 from tests.build import NOW, Cast, make_key
 
-BOOT, OTHER_BOOT, THIRD_BOOT = (str(uuid4()) for _ in range(3))
+BOOT, OTHER_BOOT, THIRD_BOOT = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
 A, B = "a" * 64, "b" * 64
 MINUTE = timedelta(minutes=1)
 
