@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -157,13 +157,14 @@ class Core:
     ) -> laws.LastWord:
         power = _allowed_power(ess).narrow(share.left.low, share.left.high)
         sent = self._sent.get(ess.device_id)
-        inputs = _inputs(ess, meter_id, image, power, sent)
+        inputs = _inputs(ess, share.grid(meter_id, image), image, power, sent)
         left = power
         for post in posts:
-            same = post.meter_id == meter_id
-            left = post.run(inputs if same else _inputs(ess, post.meter_id, image, power, sent), left)
+            own = post.meter_id != meter_id
+            seen = replace(inputs, grid_watts=share.grid(post.meter_id, image)) if own else inputs
+            left = post.run(seen, left)
         wanted = self._ramped(ess, left.least_effort)
-        return laws.last_word(wanted, self._guard(ess, meter_id, inputs, share.shift(meter_id)))
+        return laws.last_word(wanted, self._guard(ess, meter_id, inputs))
 
     def _ramped(self, ess: Device, wanted: float) -> float:
         ramp, document = ess.settings.limits.get("ramp_w_per_s"), self._document
@@ -172,7 +173,7 @@ class Core:
             return wanted
         return laws.ramped(wanted, before, ramp * document.period_ms / 1000)
 
-    def _guard(self, ess: Device, meter_id: str | None, inputs: Inputs, shift: float) -> laws.Guard:
+    def _guard(self, ess: Device, meter_id: str | None, inputs: Inputs) -> laws.Guard:
         meter = self._devices.by_id[meter_id].settings.limits if meter_id is not None else {}
         grid, power = inputs.grid_watts, inputs.ess_watts
         return laws.Guard(
@@ -181,7 +182,7 @@ class Core:
             soc_min=ess.settings.limits.get("soc_min", 0),
             soc_max=ess.settings.limits.get("soc_max", 100),
             grid_known=meter_id is None or grid is not None,
-            real_watts=None if grid is None or power is None else laws.real_power(grid, power) - shift,
+            real_watts=None if grid is None or power is None else laws.real_power(grid, power),
             grid=laws.GridLimits(
                 max_import_watts=min(meter.get("max_import_w", math.inf), self._limits.max_import_watts),
                 max_export_watts=min(meter.get("max_export_w", math.inf), self._limits.max_export_watts),
@@ -220,9 +221,9 @@ def _overrunning(turn: Turn, document: Document) -> dict[str, tuple[str, str]]:
     return {"_cycle_overrun": ("_cycle/MeasuredCycleTime", message)}
 
 
-def _inputs(ess: Device, meter_id: str | None, image: Image, power: Interval, sent: float | None) -> Inputs:
+def _inputs(ess: Device, grid: float | None, image: Image, power: Interval, sent: float | None) -> Inputs:
     return Inputs(
-        grid_watts=image.get(meter_id, "ActivePower"),
+        grid_watts=grid,
         ess_watts=image.get(ess.device_id, "ActivePower"),
         soc_percent=image.get(ess.device_id, "Soc"),
         power=power,

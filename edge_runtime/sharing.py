@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from edge_runtime.image import Image
 from edge_runtime.interval import Interval
 from edge_runtime.limits import LocalLimits
 
@@ -18,11 +19,16 @@ class Share:
     def take(self, meter_id: str | None, *, sent: float, measured: float | None) -> None:
         low, high = self.left.low - min(sent, 0.0), self.left.high - max(sent, 0.0)
         self.left = Interval(min(low, 0.0), max(high, 0.0))
-        self._shifts[meter_id] = self.shift(meter_id) + sent - (sent if measured is None else measured)
+        moved = 0.0 if measured is None else sent - measured
+        self._shifts[meter_id] = self._shifts.get(meter_id, 0.0) + moved
 
-    def shift(self, meter_id: str | None) -> float:
-        """Watts by which the grid connection is relieved beyond what its meter showed."""
-        return self._shifts.get(meter_id, 0.0)
+    def grid(self, meter_id: str | None, image: Image) -> float | None:
+        """What a meter showed, less what batteries before this one take off it in this very turn.
+
+        So the second battery sees what the first leaves over: both never answer the same watt.
+        """
+        shown = image.get(meter_id, "ActivePower")
+        return None if shown is None else shown - self._shifts.get(meter_id, 0.0)
 
 
 def share_of(limits: LocalLimits) -> Share:

@@ -31,6 +31,7 @@ def devices() -> list[Body]:
     return [
         {
             "device_id": "ess0",
+            "name": "Battery in the cellar",
             "profile": "sunspec_storage@1",
             "enabled": True,
             "role": "ess",
@@ -72,7 +73,14 @@ def controllers() -> list[Body]:
     ]
     kinds[4][1]["deadband_watts"] = 25
     return [
-        {"id": f"ctrl{order}", "class": kind, "enabled": True, "execution_order": order, "parameters": given}
+        {
+            "id": f"ctrl{order}",
+            "name": f"Rule {order}",
+            "class": kind,
+            "enabled": True,
+            "execution_order": order,
+            "parameters": given,
+        }
         for order, (kind, given) in enumerate(kinds, start=1)
     ]
 

@@ -134,3 +134,16 @@ def test_a_disabled_controller_is_not_in_a_fault_state_to_alarms(tmp_path: Path)
     rule = {"id": "alarm0", "channel": "ctrlBalancing0/State", "condition": ">", "threshold": 0}
     plant.load(body(scheduler={"controllers": controllers(ctrlBalancing0={"enabled": False})}, alarms=[rule]))
     assert plant.turn()["alarms"] == []
+
+
+def test_another_name_disturbs_nothing(tmp_path: Path) -> None:
+    plant = settled(tmp_path)
+    before, power = dict(plant.devices.by_id), plant.power()
+    devices = copy.deepcopy(DEMO["modbus_devices"])
+    for entry in devices:
+        entry["name"] = f"The {entry['device_id']} of the house"
+    named = controllers(ctrlBalancing0={"name": "Self-consumption"})
+    plant.load(body(2, modbus_devices=devices, scheduler={"controllers": named}))
+    plant.turn()
+    assert dict(plant.devices.by_id) == before
+    assert plant.power() == pytest.approx(power, abs=5)
