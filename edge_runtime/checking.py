@@ -13,7 +13,7 @@ from edge_protocol import schema
 from edge_protocol.canonical import parse
 from edge_protocol.errors import ProtocolError
 from edge_runtime.device import host_of
-from edge_runtime.document import MOST_BYTES, DocumentUnreadableError, make_document
+from edge_runtime.document import MOST_BYTES, Document, DocumentUnreadableError, make_document
 from edge_runtime.limits import LocalLimits
 from edge_runtime.modbus.lines import is_device_file
 from edge_runtime.modbus.profile_rules import wrong_points
@@ -51,6 +51,7 @@ def _runtime_errors(body: dict[str, Any], limits: LocalLimits) -> list[dict[str,
     errors = []
     for device in document.devices:
         errors += _device_errors(device, document.profiles, limits)
+        errors += _reversion_errors(device, document)
     for name in {device["profile"] for device in document.devices} & set(document.profiles):
         wrong = wrong_points(document.profiles[name])
         errors += [_error(f"/profiles/{name}/points/{point}", "profile", why) for point, why in wrong.items()]
@@ -85,6 +86,21 @@ def _device_errors(
     if device["profile"] not in profiles:
         errors.append(_error(f"{path}/profile", "profile", f"{device['profile']} is not carried along"))
     return errors
+
+
+def _reversion_errors(device: Mapping[str, Any], document: Document) -> list[dict[str, str]]:
+    """A set-point that ends before it is renewed makes a battery stutter."""
+    reversion = document.profiles.get(device["profile"], {}).get("reversion")
+    if (
+        device.get("role") != "ess"
+        or reversion is None
+        or 2 * document.period_ms <= 1000 * reversion["seconds"]
+    ):
+        return []
+    detail = (
+        f"a set-point of {device['device_id']} ends after {reversion['seconds']} s: two periods do not fit"
+    )
+    return [_error("/core_cycle/period_ms", "reversion", detail)]
 
 
 def _error(path: str, rule: str, detail: str) -> dict[str, str]:

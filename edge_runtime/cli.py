@@ -137,4 +137,5 @@ def _run(parsed: argparse.Namespace, bell: Bell) -> int:
     if supervisor.left_hanging:
         logging.shutdown()
         os._exit(OK)  # a thread hangs in a driver and would be waited for without end
+    devices.close()
     return OK

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ class Ledger:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._lock = threading.Lock()
         self._debts: dict[str, Debt] = {}
 
     def read(self) -> list[Debt]:
@@ -54,16 +56,18 @@ class Ledger:
     def book(self, device: Device) -> None:
         """Note what `device.owed` says, durably before anything is sent."""
         key = _key(device.settings)
-        if device.owed:
-            self._debts[key] = Debt(device.settings.entry, device.settings.profile)
-        elif self._debts.pop(key, None) is None:
-            return
-        self._write()
+        with self._lock:
+            if device.owed:
+                self._debts[key] = Debt(device.settings.entry, device.settings.profile)
+            elif self._debts.pop(key, None) is None:
+                return
+            self._write()
 
     def strike(self, settings: DeviceSettings) -> None:
         """Forget a device that is somebody else's now."""
-        if self._debts.pop(_key(settings), None) is not None:
-            self._write()
+        with self._lock:
+            if self._debts.pop(_key(settings), None) is not None:
+                self._write()
 
     def _write(self) -> None:
         if self._path is None:

@@ -113,14 +113,15 @@ class Bus:
 
     def _exchange(self, ask: Callable[[Client], ModbusPDU], terms: Terms, session: int) -> ModbusPDU:
         with self._lock:
-            for _ in range(terms.retries + 1):
+            for attempt in range(terms.retries + 1):
                 answer = self._once(ask, terms, session)
                 if answer is not None:
+                    self._let_late_answers_pass(attempt, terms)
                     return _no_exception(answer, self._who(terms))
                 if self._closed:
                     self._hang_up()
             self._silences += 1
-            if not self.line.tells_answers_apart or self._silences >= SILENCES_BEFORE_HANGING_UP:
+            if self._silences >= SILENCES_BEFORE_HANGING_UP:
                 self._hang_up()
             raise UnreachableError(
                 f"{self._who(terms)} did not answer within {terms.timeout_s * 1000:.0f} ms"
@@ -149,6 +150,11 @@ class Bus:
         if self._closed:
             self._hang_up()
         return answer
+
+    def _let_late_answers_pass(self, attempt: int, terms: Terms) -> None:
+        """Asked twice, answered once: the other answer must not be taken for that of the next request."""
+        if attempt and not self.line.tells_answers_apart:
+            self._pause.wait(terms.timeout_s)
 
     def _keep_the_gap(self, gap_s: float) -> None:
         left_s = self._last_exchange_s + gap_s - time.monotonic()

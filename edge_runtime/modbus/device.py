@@ -58,9 +58,15 @@ class ModbusDevice:
 
     def serial(self) -> str:
         place = self._places.get(SERIAL_NUMBER)
-        if place is None:
+        if place is None or place.kind != "string":
             return ""
-        return place.text(self._bus.read(_whole(place), self._terms, self._session))
+        try:
+            return place.text(self._bus.read(_whole(place), self._terms, self._session))
+        except ExceptionAnswerError as error:
+            if not error.lacks_it:
+                raise
+            self._missing[place.name] = error.reason
+            return ""
 
     def power_rating(self) -> PowerRating | None:
         if not self._rating:
@@ -71,7 +77,9 @@ class ModbusDevice:
         )
 
     def missing(self) -> Mapping[str, str]:
-        return {name: why for name, why in self._missing.items() if name in self._polled()}
+        polled = self._polled()
+        unknown = dict.fromkeys(polled - self._settings.points.keys(), "the profile has no such point")
+        return {name: why for name, why in self._missing.items() if name in polled} | unknown
 
     def read(self, points: Sequence[str]) -> Mapping[str, float | None]:
         places = [self._places[name] for name in points if name in self._places]

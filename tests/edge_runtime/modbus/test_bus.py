@@ -1,14 +1,17 @@
 """The bus against devices that behave badly: silence, nonsense, exceptions, hanging up, being slow."""
 
+import asyncio
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edge_runtime.simulated.devices import SimulatedDevice
 from edge_runtime.site import Defect
 from tests.edge_runtime.modbus.scripted import HANG_UP, Asked, scripted
-from tests.edge_runtime.modbus.wire import Json, Loop, entry, met, point, registers_map, simulated
+from tests.edge_runtime.modbus.wire import Json, Loop, entry, listening, met, point, registers_map, simulated
 from tests.edge_runtime.modbus.yard import BATTERY, METER, Yard, devices, yard
 from tests.edge_runtime.plant import body, fixed
 
@@ -203,3 +206,42 @@ async def _release(device: SimulatedDevice) -> None:
 def _until_well(runtime: Yard, device_id: str) -> Json:
     healths = (runtime.turn() for _ in range(200))
     return next(health for health in healths if health["devices"][device_id]["ok"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pdu=st.binary(min_size=1, max_size=40), framed=st.booleans())
+def test_no_answer_whatever_breaks_more_than_its_device(loop: Loop, pdu: bytes, framed: bool) -> None:
+    def anything(asked: Asked) -> bytes:
+        return asked.reply(pdu) if framed else pdu
+
+    with scripted(loop, anything) as (_, port), met(_entry(port, timeout_ms=50), PROFILE) as ess:
+        ess.poll()
+        health = ess.device.health()
+        assert health["ok"] or health["detail"]
+
+
+def test_on_rtu_a_second_answer_is_not_taken_for_that_of_the_next_request(loop: Loop) -> None:
+    """The first answer comes after its time: both requests are answered, and frames carry no number."""
+    slow = simulated(PLAIN_BLOCKS)
+    times = iter([0.15])
+
+    async def first_late() -> None:
+        await asyncio.sleep(next(times, 0.0))
+
+    slow.device.before_answering = first_late
+    slow.plant.shown = {"One": 1.0, "Two": 2.0}
+    with listening(loop, slow.device, protocol="rtu_over_tcp") as port:
+        connection = {"protocol": "rtu_over_tcp", "timeout_ms": 100, "retries": 1}
+        with met(entry("plain", port, connection=connection), {"plain": PLAIN_BLOCKS}) as device:
+            assert device.poll(2) == {"One": 1, "Two": 2}
+
+
+def test_a_polled_name_that_is_no_point_is_named(loop: Loop) -> None:
+    groups = {"fast": ["ActivePower", "Torque"], "slow": []}
+    with scripted(loop, _well) as (_, port), met({**_entry(port), "poll_groups": groups}, PROFILE) as ess:
+        assert ess.poll() == {"ActivePower": 40, "Torque": None}
+        assert ess.device.health()["detail"] == "Torque: the profile has no such point"
+        assert ess.device.health()["ok"] is False
+
+
+PLAIN_BLOCKS = registers_map([point("One", 10), point("Two", 400)])

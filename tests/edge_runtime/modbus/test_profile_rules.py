@@ -74,3 +74,9 @@ def _errors(tmp_path: Path, made: Json, limits: LocalLimits | None = None) -> li
     path = tmp_path / "document.json"
     path.write_text(json.dumps(made))
     return check_file(path, limits or LocalLimits())
+
+
+@pytest.mark.parametrize(("period_ms", "fits"), [(30_000, True), (30_001, False)])
+def test_a_set_point_must_be_renewed_before_it_ends(tmp_path: Path, period_ms: int, fits: bool) -> None:
+    errors = _errors(tmp_path, body(core_cycle={"period_ms": period_ms}))
+    assert [error["path"] for error in errors] == ([] if fits else ["/core_cycle/period_ms"])
