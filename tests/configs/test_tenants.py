@@ -11,6 +11,8 @@ from configs import changesets, fetching, history, layers, publishing
 from configs.changes import Actor, Address
 from configs.models import EdgePins, Layer, Quarantine, Revision, Version
 from configs.refusals import ChangeRefused, NothingPublished, Unknown
+from configs.rollouts import starting
+from configs.rollouts.policies import Wish
 from edges import tenancy
 from edges.models import Edge, Organization
 from edges.tenancy import TenantModel
@@ -18,10 +20,7 @@ from tests import build
 from tests.configs.conftest import World
 from tests.configs.test_fates import fates, quarantine
 
-FILLED = (
-    "ChangeSet EdgePins Hold Layer Ledger Operation Preview Quarantine Revision SectionBlob Version"
-).split()  # what the fixture below puts rows of Acme into
-MODELS: list[type[TenantModel]] = [apps.get_model("configs", name) for name in FILLED]
+MODELS = [model for model in apps.get_app_config("configs").get_models() if issubclass(model, TenantModel)]
 THRESHOLD = "/scheduler/controllers/ctrlPeakShaving0/parameters/threshold_watts"
 INTRUDER = Actor("mallory")
 
@@ -32,7 +31,27 @@ def birch(world: World) -> Organization:
     world.desk.publish(("organization/acme", "set", THRESHOLD, 40_000), exclude=["acme-south-1"])
     world.desk.preview(("organization/acme", "set", THRESHOLD, 20_000))
     quarantine(world, 2, scheduler="00")
+    begin_rollout(world)
     return build.make_organization("birch")
+
+
+def begin_rollout(world: World) -> None:
+    """One row of everything that a rollout has."""
+    with tenancy.scope([world.organization.pk]):
+        Edge.objects.filter(pk=world.north_edge.pk).update(stage="in_service")
+    drafted = changesets.create_draft(
+        organization_id=world.organization.pk,
+        change=world.desk.change(("edge/acme-north-1", "set", "/core_cycle/period_ms", 3000)),
+        actor=world.desk.actor,
+        now=build.NOW,
+    )
+    starting.start(
+        organization_id=world.organization.pk,
+        change_set_id=drafted.change_set_id,
+        wish=Wish(),
+        actor=world.desk.actor,
+        now=build.NOW,
+    )
 
 
 @pytest.fixture(params=["row level security alone", "application filter alone", "both"])
