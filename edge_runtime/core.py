@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from edge_runtime import laws
 from edge_runtime.alarms import AlarmEngine
@@ -20,9 +20,13 @@ from edge_runtime.limits import LocalLimits
 from edge_runtime.roster import Post, Roster
 from edge_runtime.sharing import Share, share_of
 from edge_runtime.signs import SignWatch
+from edge_runtime.totals import totals
 
 WAITS_IN_A_WATCHDOG = 3
 """A cycle waits for its devices so much shorter than its watchdog does for the cycle."""
+
+GRID_MODE: Final = "GridMode"
+OFF_GRID: Final = "OFF_GRID"
 
 
 class CoreError(Exception):
@@ -124,7 +128,7 @@ class Core:
             for name, device in self._devices.by_id.items()
             for point, value in device.values.items()
         }
-        return freeze(turn.plant_s, turn.now_at, values | _sums(self._devices.by_id))
+        return freeze(turn.plant_s, turn.now_at, values | totals(self._devices.by_id))
 
     def _drive(self, image: Image) -> dict[str, tuple[str, str]]:
         """One battery after the other; what limits allow them all together is used up on the way."""
@@ -132,7 +136,9 @@ class Core:
         share = share_of(self._limits)
         for ess in self._devices.by_id.values():
             posts = self._roster.of(ess.device_id) if ess.settings.role == "ess" else []
-            if posts:
+            if posts and _is_off_grid(ess, image):
+                unsafe |= self._stand_aside(ess, posts, image)
+            elif posts:
                 unsafe |= self._steer(ess, posts, image, share)
             else:
                 self._let_go(ess)
@@ -151,6 +157,16 @@ class Core:
             others = image.get("_sum", "EssActivePower"), image.get(ess_id, "ActivePower")
             self._signs.note(ess_id, meter_id, _alone(image.get(meter_id, "ActivePower"), *others), sent)
         return _fail_safe(ess_id, word)
+
+    def _stand_aside(self, ess: Device, posts: list[Post], image: Image) -> dict[str, tuple[str, str]]:
+        """Off-grid the battery makes the grid itself: nothing is sent, and the controllers begin anew."""
+        ess_id = ess.device_id
+        self._signs.forget(ess_id)
+        self._sent.pop(ess_id, None)
+        inputs = _inputs(ess, None, image, Interval(0.0, 0.0), None)
+        for post in posts:
+            post.run(inputs, inputs.power)
+        return {f"_off_grid_{ess_id}": (f"{ess_id}/{GRID_MODE}", "off-grid: no set-points are sent")}
 
     def _decide(
         self, ess: Device, posts: list[Post], image: Image, share: Share, meter_id: str | None
@@ -234,6 +250,12 @@ def _inputs(ess: Device, grid: float | None, image: Image, power: Interval, sent
     )
 
 
+def _is_off_grid(ess: Device, image: Image) -> bool:
+    """Whether its profile has a point for it and that says so; unknown is not off."""
+    off = ess.settings.points.get(GRID_MODE, {}).get("symbols", {}).get(OFF_GRID)
+    return off is not None and image.get(ess.device_id, GRID_MODE) == off
+
+
 def _allowed_power(ess: Device) -> Interval:
     """The document's limits within the device's own rating; nothing known allows nothing."""
     charge, discharge = ess.power_rating or (math.inf, math.inf)
@@ -254,31 +276,3 @@ def _fail_safe(ess_id: str, word: laws.LastWord) -> dict[str, tuple[str, str]]:
 def _alone(grid: float | None, all_ess: float | None, ess: float | None) -> float | None:
     """The grid's power as it would be without every other battery."""
     return None if grid is None or all_ess is None or ess is None else grid + all_ess - ess
-
-
-def _sums(devices: Mapping[str, Device]) -> dict[str, float | None]:
-    """The plant's totals; a total with an undefined part is undefined."""
-    grid, stored = _parts(devices, "grid_meter"), _parts(devices, "ess")
-    made = _parts(devices, "production_meter") or _parts(devices, "pv_inverter")
-    charge = _parts(devices, "ess", "Soc")
-    return {
-        "_sum/GridActivePower": _total(grid),
-        "_sum/EssActivePower": _total(stored),
-        "_sum/ProductionActivePower": _total(made),
-        "_sum/ConsumptionActivePower": _total([*grid, *stored, *made]) if grid else None,
-        "_sum/EssSoc": _mean(charge),
-    }
-
-
-def _parts(devices: Mapping[str, Device], role: str, point: str = "ActivePower") -> list[float | None]:
-    return [device.values.get(point) for device in devices.values() if device.settings.role == role]
-
-
-def _total(parts: list[float | None]) -> float | None:
-    known = [part for part in parts if part is not None]
-    return sum(known) if parts and len(known) == len(parts) else None
-
-
-def _mean(parts: list[float | None]) -> float | None:
-    total = _total(parts)
-    return None if total is None else total / len(parts)

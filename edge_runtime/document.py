@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edge_protocol.defaults import with_defaults
-
 from edge_protocol.canonical import parse
+from edge_protocol.defaults import with_defaults
 from edge_protocol.errors import ProtocolError
 
 MOST_BYTES: Final = 4 * 1024 * 1024

@@ -15,7 +15,7 @@ from edge_runtime.commissioning.run import Desk, Settings, Site, commission
 from edge_runtime.device import DeviceSettings
 from edge_runtime.devices import Devices
 from edge_runtime.document import make_document
-from edge_runtime.field import FieldDevice, PowerRating, UnreachableError
+from edge_runtime.field import FieldDevice, UnreachableError
 from edge_runtime.house import House
 from edge_runtime.limits import LocalLimits
 from edge_runtime.site import read_site
@@ -30,15 +30,15 @@ from tests.edge_runtime.plant import (
     put_document,
     site,
 )
+from tests.edge_runtime.wrapped import Wrapped
 
 QUICK = Settings(settle_s=1, samples=2, sample_s=1, by="A. Tester", field="simulated")
 
 
 @dataclass
-class Crooked:
+class Crooked(Wrapped):
     """A device as somebody may have wired or described it: readings and set-points times a factor."""
 
-    real: FieldDevice
     reads: float = 1.0
     writes: float = 1.0
     mute_after: int = 1_000_000
@@ -56,21 +56,6 @@ class Crooked:
             if point == "SetActivePower":
                 self.written.append(value)
                 self.real.write([(point, self.writes * value)])
-
-    def session(self) -> int:
-        return self.real.session()
-
-    def serial(self) -> str:
-        return self.real.serial()
-
-    def power_rating(self) -> PowerRating | None:
-        return self.real.power_rating()
-
-    def missing(self) -> Mapping[str, str]:
-        return self.real.missing()
-
-    def close(self) -> None:
-        self.real.close()
 
 
 @dataclass
