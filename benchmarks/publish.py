@@ -251,7 +251,7 @@ def facts(edges: int, sites: int, runs: int, fleets: list[str]) -> dict[str, Any
 def show(found: dict[str, Any]) -> None:
     print(
         f"publish: {found['edges']} edges, {found['sites']} sites, documents of "
-        f"{found['document_bytes'] / 1000:.0f} KB (profiles aside), {found['runs']} runs, {found['cpus']} cpus"
+        f"{found['document_bytes'] / 1000:.0f} KB (without profiles), {found['runs']} runs"
     )
     print(f"{'fleet':<12}{'change':<28}{'median s':>10}{'worst s':>10}{'edges/s':>10}")
     for row in found["results"]:
