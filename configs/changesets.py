@@ -63,7 +63,7 @@ def change_draft(*, change_set_id: UUID, change: Change, actor: Actor, now: date
     organization_id = _find(change_set_id).organization_id
     with tenancy.scope([organization_id]):
         storing.lock(organization_id)
-        row = _draft(change_set_id)
+        row = draft(change_set_id)
         plan = publishing.prepare(organization_id, change, now=now)
         storing.advance(organization_id, numbered=False)  # whoever publishes it meanwhile looks again
         ChangeSet.objects.filter(pk=row.pk).update(
@@ -90,14 +90,14 @@ def publish_draft(
     """
 
     def planner() -> Plan:
-        row = _draft(change_set_id)
+        row = draft(change_set_id)
         change = change_of(row, reason=reason)
         plan = publishing.prepare(organization_id, change, now=now)
-        _refuse_conflicts(plan, row.base)
+        refuse_conflicts(plan, row.base)
         return plan
 
     def locked() -> ChangeSet:
-        row = _draft(change_set_id)
+        row = draft(change_set_id)
         row.reason = reason or row.reason
         return row
 
@@ -115,7 +115,7 @@ def publish_draft(
 def preview_draft(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> Drafted:
     """What publishing a draft would do now, and what others touched. Errors: ChangeRefused, NotInState."""
     with tenancy.scope([organization_id]):
-        row = _draft(change_set_id)
+        row = draft(change_set_id)
         plan = publishing.prepare(organization_id, change_of(row), now=now)
         previewing.keep(organization_id, plan.preview, now=now)
         touched = _conflicts(plan, row.base)
@@ -126,7 +126,7 @@ def cancel(*, organization_id: UUID, change_set_id: UUID, reason: str, actor: Ac
     """A draft that will not be published. Errors: NotInState, Unknown."""
     with tenancy.scope([organization_id]):
         storing.lock(organization_id)
-        row = _draft(change_set_id)
+        row = draft(change_set_id)
         storing.advance(organization_id, numbered=False)
         row.state, row.reason = State.CANCELLED, f"{row.reason}\ncancelled by {actor.name}: {reason}"
         row.closed_at = now
@@ -162,7 +162,7 @@ def revert(
     def planner() -> Plan:
         _require(_find(change_set_id), State.PUBLISHED)
         plan = publishing.prepare(organization_id, change, now=now)
-        _refuse_conflicts(plan, inverse.base)
+        refuse_conflicts(plan, inverse.base)
         return plan
 
     return publishing.publish_plan(
@@ -170,7 +170,8 @@ def revert(
     )
 
 
-def _refuse_conflicts(plan: Plan, base: Mapping[str, int]) -> None:
+def refuse_conflicts(plan: Plan, base: Mapping[str, int]) -> None:
+    """Errors: Conflict when others touched the plan's paths since `base`."""
     touched = _conflicts(plan, base)
     if touched:
         first = touched[0]
@@ -218,7 +219,8 @@ def _find(change_set_id: UUID) -> ChangeSet:
     return row
 
 
-def _draft(change_set_id: UUID) -> ChangeSet:
+def draft(change_set_id: UUID) -> ChangeSet:
+    """Needs a scope. Errors: NotInState, Unknown."""
     row = _find(change_set_id)
     _require(row, State.DRAFT)
     return row

@@ -11,6 +11,7 @@ from django.db import connection
 from configs import quarantining, sealing
 from configs.models import Version
 from configs.refusals import ClockRefused
+from configs.rollouts import waking
 from configs.signing import Signer
 from edge_protocol.canonical import JsonObject
 from edge_protocol.defaults import with_defaults
@@ -51,6 +52,8 @@ def receive(
                 reported=_refused(heartbeat, filed.head),
                 now=now,
             )
+        if filed.running_changed or filed.returned or filed.changed & waking.TELLING:
+            waking.reported(organization_id=principal.organization_id, edge_uid=principal.edge_uid, now=now)
         if filed.head is not None and now - filed.head.issued_at >= REISSUE_AFTER:
             _reissue(filed.head, signer=signer, now=now)
         requests = asking.open_for(principal.edge_uid, now)

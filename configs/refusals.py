@@ -3,6 +3,7 @@
 Refusal
 ├── ChangeRefused          422 invalid: `errors` name edge, path, rule and layer
 ├── Conflict               409 conflict: paths that another change set touched since the base
+├── LayerInRollout         409 layer_in_rollout: another change set has a candidate of the layer
 ├── PreviewChanged         409 preview_changed: what a publish would do now is not what was previewed
 ├── NotInState             409: the change set, version or hold is not in the state that the act needs
 ├── StaleLayer             412 stale: the layer is not at the revision that the author saw
@@ -60,6 +61,12 @@ class Conflict(Refusal):
     """`paths`: [{scope, target, path, change_set, number, author}] touched since the base."""
 
     code, status = "conflict", 409
+
+
+class LayerInRollout(Refusal):
+    """`rollout`: the one that is open; `layers`: those that both touch."""
+
+    code, status = "layer_in_rollout", 409
 
 
 class PreviewChanged(Refusal):

@@ -16,6 +16,7 @@ from edge_protocol.pointers import MISSING
 from edges import asking, tenancy
 from edges.credentials import EdgePrincipal
 from edges.models import EdgeHead, EdgeStatus, RunningChange
+from edges.words import link_word
 
 # Member of the heartbeat -> column of the status. What a heartbeat leaves out stays as it was.
 FACTS: Final = {
@@ -55,7 +56,8 @@ TEXTS: Final = frozenset({"hardware_id", "limits_digest"})
 class Filed:
     """What became of a heartbeat. `accepted` False: an old one, nothing was changed.
 
-    `running_changed` and `attempt_changed` compare with the facts before; `head` is what is desired now.
+    `running_changed` and `attempt_changed` compare with the facts before, `changed` names the facts that
+    changed; `returned`: it was silent for so long that it counted as late; `head` is what is desired now.
     """
 
     status: EdgeStatus
@@ -65,6 +67,8 @@ class Filed:
     running_changed: bool = False
     attempt_changed: bool = False
     quarantine_changed: bool = False
+    changed: frozenset[str] = frozenset()
+    returned: bool = False
 
 
 def file_heartbeat(
@@ -91,6 +95,7 @@ def file_heartbeat(
         if not accepted:
             return Filed(status, head, accepted=False, report_full=report_full)
         before = (status.last_attempt, status.quarantine)
+        returned = link_word(status, now) != "online"
         columns = _merge(status, heartbeat)
         change = _run(status, heartbeat, head, now, digest_of)
         status.transport, status.last_heartbeat_at = transport, now
@@ -106,6 +111,8 @@ def file_heartbeat(
         running_changed=change is not None,
         attempt_changed=status.last_attempt != before[0],
         quarantine_changed=status.quarantine != before[1],
+        changed=frozenset(columns),
+        returned=returned,
     )
 
 

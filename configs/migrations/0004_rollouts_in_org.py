@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(PARENTS, migrations.RunSQL.noop),
         tenant("configs_rollout"),
         *[tenant(f"configs_rollout{name}", key=None) for name in ("layer", "wave", "target", "entry")],
+        tenant("configs_job", key=None),
         *[composite_key(f"configs_{table}", column, parent) for table, column, parent in COMPOSITE],
         # A target changes with everything that its edge reports.
         migrations.RunSQL(

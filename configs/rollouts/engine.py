@@ -52,7 +52,7 @@ def step(rollout: Rollout, event: Event, now: datetime) -> Step:
         seeing.expire(work)
     if work.phase in (Phase.RUNNING, Phase.PAUSED):
         _halt_if_failed(work)
-    if work.phase == Phase.ROLLING_BACK and rollout.phase == Phase.ROLLING_BACK:
+    if work.phase == Phase.ROLLING_BACK and rollout.is_whole:
         returning.roll_back(work)
     while work.phase == Phase.RUNNING and _progress(work):
         pass

@@ -120,15 +120,11 @@ class RolloutEntry(TenantModel):
         ordering = ["id"]
 
 
-class Job(models.Model):
-    """Something that a worker is to look at, at or after `due_at`. No tenant's row: it holds only names.
-
-    `about`: the edge that reported, for a rollout.
-    """
+class Job(TenantModel):
+    """Something that a worker is to look at, at or after `due_at`. `about`: the edge that reported."""
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=32)
-    organization_id = models.UUIDField()
     subject = models.UUIDField()
     about = models.UUIDField(null=True)
     due_at = models.DateTimeField()
@@ -140,5 +136,5 @@ class Job(models.Model):
         app_label = "configs"
         indexes = [
             models.Index(fields=["due_at"], name="configs_job_due"),
-            models.Index(fields=["subject", "due_at"], name="configs_job_subject"),
+            models.Index(fields=["organization", "subject", "due_at"], name="configs_job_subject"),
         ]

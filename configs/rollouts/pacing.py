@@ -15,8 +15,6 @@ def offer(work: Work, waves: Collection[int], *, per_site: int | None, are_strag
     chosen = _choose(work, waves, per_site)
     if not chosen:
         return False
-    if work.policy.rate_per_minute is not None:
-        work.credit -= len(chosen)
     retried = frozenset(one.edge for one in chosen if one.is_retried)
     work.acts.append(Offer(tuple(one.edge for one in chosen), retried, are_stragglers))
     return True

@@ -1,7 +1,7 @@
 """The way back: withdrawing what was not touched, recalling what was. Pure."""
 
 from configs.rollouts.events import Fate, Return, Returned, Scope
-from configs.rollouts.states import UNTOUCHED, Kind, Phase, Target, TargetState, WavePhase
+from configs.rollouts.states import NEEDLESS, UNTOUCHED, Kind, Phase, Target, TargetState, WavePhase
 from configs.rollouts.working import MOST_EDGES_AN_ACT, SELF, Work
 
 BY_ITSELF = frozenset({TargetState.ROLLED_BACK, TargetState.REJECTED})
@@ -28,7 +28,7 @@ def after_halt(work: Work) -> None:
 
 
 def begin(work: Work, scope: Scope, *, by: str, reason: str) -> None:
-    """The recalling itself starts with the next step, which knows every target."""
+    """The recalling itself starts with the first step that knows every target."""
     work.scope = scope
     what = f"wave {work.wave + 1}" if scope == "wave" else "all waves"
     work.become(Phase.ROLLING_BACK, f"rolling back {what}: {reason}", by=by, reason=reason)
@@ -79,7 +79,8 @@ def _returned(work: Work, target: Target, fate: Fate) -> None:
     elif target.state in BY_ITSELF or target.state == TargetState.SKIPPED:
         work.put(target, is_moved=False, deadline_at=None)
     elif fate.version is None:
-        work.put(target, is_moved=False, state=TargetState.RECALLED, deadline_at=None)
+        state = TargetState.RECALLED if fate.why in NEEDLESS else TargetState.SKIPPED
+        work.put(target, is_moved=False, state=state, why=fate.why, deadline_at=None)
     else:
         work.put(
             target,

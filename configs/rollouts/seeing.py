@@ -93,4 +93,5 @@ def _offered(work: Work, target: Target, fate: Fate) -> None:
             "offered_at": work.now,
             "deadline_at": work.after(work.policy.settle_seconds),
         }
+        work.credit -= 1
     work.put(target, is_moved=fate.is_moved, is_retried=False, **changes)

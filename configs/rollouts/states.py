@@ -176,6 +176,7 @@ Others = Mapping[tuple[int, Kind], int]
 class Rollout:
     """`targets` are those that this step may need; `others` counts the rest, by wave and kind.
 
+    `is_whole`: there is no rest. Who is recalled, and that nobody is left, is decided only then.
     The last wave holds the stragglers: edges that get their pins only after completion. `credit`: offers
     that the rate allows, counted up to `credit_at`.
     """
@@ -190,6 +191,7 @@ class Rollout:
     scope: str  # of a roll back: wave | all, else empty
     credit: float
     credit_at: datetime
+    is_whole: bool = True
 
     @property
     def stragglers(self) -> int:

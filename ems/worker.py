@@ -1,0 +1,124 @@
+"""The worker: takes what is due, one subject at a time, and waits for what is next.
+
+Any number of them may run. Each job is one transaction: a worker that dies leaves it as it was.
+"""
+
+import logging
+import select
+import socket
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import psycopg
+from django.db import InterfaceError, OperationalError, connection
+from psycopg_pool import PoolTimeout
+
+from configs import jobs, signing
+from configs.jobs import Due
+from configs.refusals import Refusal
+from configs.rollouts import running, starting
+from edges import tenancy
+from sync_api.pool import listen_conninfo
+
+LONGEST_WAIT = timedelta(seconds=30)  # also how late a lost notification is made good
+BUSY_WAIT = timedelta(milliseconds=200)
+RECONNECT_SECONDS = 2.0
+
+logger = logging.getLogger("ems.worker")
+
+Handler = Callable[[Due, datetime], object]
+
+
+def _rollout(due: Due, now: datetime) -> object:
+    return running.run(
+        organization_id=due.organization_id,
+        rollout_id=due.subject,
+        now=now,
+        signer=signing.signer(),
+        reported=due.about,
+    )
+
+
+HANDLERS: Mapping[str, Handler] = {starting.KIND: _rollout}
+
+
+class Worker:
+    """Until `stop` is called, from a signal or another thread; the job at hand is finished first."""
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
+        self._woken, self._waker = socket.socketpair()
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        self._is_stopping = True
+        self._waker.send(b"x")
+
+    def run(self) -> None:
+        while not self._is_stopping:
+            try:
+                with psycopg.connect(listen_conninfo(), autocommit=True) as listening:
+                    listening.execute(f"LISTEN {jobs.CHANNEL}")
+                    self._work(listening)
+            except (psycopg.OperationalError, OperationalError, InterfaceError, PoolTimeout) as lost:
+                logger.warning("the database is away: %s", lost)
+                connection.close()
+                self._sleep(RECONNECT_SECONDS)
+        connection.close()
+
+    def _work(self, listening: "psycopg.Connection[tuple[object, ...]]") -> None:
+        while not self._is_stopping:
+            busy = self.drain()
+            self._wait(listening, self._patience(is_busy=bool(busy)))
+
+    def drain(self) -> set[UUID]:
+        """Everything that is due now, but for the subjects that other workers have; gives those."""
+        busy: set[UUID] = set()
+        organizations = jobs.organizations()
+        while not self._is_stopping:
+            now = self._clock()
+            with tenancy.scope(organizations):
+                due = jobs.find(now, besides=busy)
+            if due is None:
+                break
+            if not self._take(due, now):
+                busy.add(due.subject)
+        return busy
+
+    def _take(self, due: Due, now: datetime) -> bool:
+        try:
+            with tenancy.scope([due.organization_id]):
+                taken = jobs.take(due, now)
+                if taken is None:
+                    return False
+                HANDLERS[taken.kind](taken, now)
+        except Refusal as refused:
+            logger.warning("%s %s: %s", due.kind, due.subject, refused.detail)
+            self._postpone(due, refused.detail, now)
+        except (OperationalError, InterfaceError, PoolTimeout):
+            raise
+        except Exception as bug:  # one subject's bug must not stop the others; it is logged whole
+            logger.exception("%s %s failed", due.kind, due.subject)
+            self._postpone(due, repr(bug), now)
+        return True
+
+    def _postpone(self, due: Due, error: str, now: datetime) -> None:
+        with tenancy.scope([due.organization_id]):
+            jobs.postpone(due, error, now)
+
+    def _patience(self, *, is_busy: bool) -> timedelta:
+        if is_busy:
+            return BUSY_WAIT
+        with tenancy.scope(jobs.organizations()):
+            due_at = jobs.next_due_at()
+        ahead = LONGEST_WAIT if due_at is None else due_at - self._clock()
+        return max(timedelta(0), min(ahead, LONGEST_WAIT))
+
+    def _wait(self, listening: "psycopg.Connection[tuple[object, ...]]", longest: timedelta) -> None:
+        select.select([listening.fileno(), self._woken.fileno()], [], [], longest.total_seconds())
+        for _ in listening.notifies(timeout=0):
+            """Each only says: look."""
+
+    def _sleep(self, seconds: float) -> None:
+        select.select([self._woken.fileno()], [], [], seconds)
