@@ -74,9 +74,7 @@ class Gate:
             await self.guarded(with_length(scope, len(body)), replay(body, receive), send)
 
     async def guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Errors above Django's own handlers, such as a query string that is no UTF-8, become problems as
-        well.
-        """
+        """Errors above Django's own handlers (a query string that is no UTF-8) become problems as well."""
         if scope["type"] != "http":
             await self.application(scope, receive, send)
             return

@@ -19,8 +19,9 @@ SWEEP_ABOVE = 50_000
 
 @dataclass(frozen=True)
 class Limit:
-    """`burst` tokens at most, refilled at `per_second`; leased `block` at a time for `lease_seconds` (0:
-    directly).
+    """`burst` tokens at most, refilled at `per_second`.
+
+    They are leased `block` at a time for `lease_seconds`; 0: each is asked for directly.
     """
 
     burst: float
@@ -78,9 +79,7 @@ class Empty:
 
 
 class Leases:
-    """The tokens that this process holds. `at` is a monotonic time in seconds; safe to share between
-    threads.
-    """
+    """The tokens that this process holds, shared by its threads. `at` is a monotonic time in seconds."""
 
     def __init__(self) -> None:
         self._held: dict[str, _Held] = {}  # guarded by _lock
@@ -103,9 +102,7 @@ class Leases:
             return Spent()
 
     def take_in(self, granted: Iterable[Granted], limits: dict[str, Limit], asked_at: float) -> None:
-        """Add what the database granted. The lease ends counted from when it was asked for, not when it
-        arrived.
-        """
+        """Add what the database granted. A lease's time counts from when it was asked for."""
         with self._lock:
             if len(self._held) > SWEEP_ABOVE:
                 self._sweep(asked_at)

@@ -8,6 +8,7 @@ import ipaddress
 import re
 import time
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +18,7 @@ from django.http import HttpRequest
 
 from doors.leases import Empty, Granted, Leases, Limit, Short, Wanted
 from doors.metrics import REFUSED_BY_LIMIT
+from doors.models import Bucket
 from doors.problems import Refused
 
 LEASE_SQL = """
@@ -33,6 +35,7 @@ DEFAULTS: dict[str, tuple[float, float, int, float]] = {
     "failed": (30, 0.5, 1, 0),
 }
 MOST_ASKS = 3
+FORGOTTEN_AFTER = timedelta(days=7)
 CLIENT_BITS = 64
 LONGEST_ADDRESS = 64
 # Some proxies name the port too, which is another one for every connection.
@@ -87,6 +90,11 @@ def count(name: str, subject: str) -> None:
     Raises: Refused 429 `rate_limited` with Retry-After.
     """
     take((Wanted(f"{name}:{subject}", limit(name)),))
+
+
+def forget(*, now: datetime) -> int:
+    """Delete the buckets that nobody asked for in a week: they are full, and a missing one counts as full."""
+    return Bucket.objects.filter(refilled_at__lt=now - FORGOTTEN_AFTER).delete()[0]
 
 
 def refusal(key: str, retry_seconds: int) -> Refused:

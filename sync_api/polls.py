@@ -38,9 +38,7 @@ class Polls:
         self._grants: Batch[Wanted, bool] = Batch(self._lease, most=MOST_IN_A_TRIP, trips=1)
 
     async def prove(self, credential: Credential) -> EdgePrincipal:
-        """Raises: Unauthenticated, Suspended; psycopg errors and PoolTimeout when the database does not
-        answer.
-        """
+        """Raises: Unauthenticated, Suspended; psycopg.Error, PoolTimeout: the database does not answer."""
         principal, _ = await self.prove_key(credential)
         return principal
 

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from doors.metrics import FEED_LISTENING, SOCKETS
-from sync_api import pool
+from sync_api import pool, tidying
 from sync_api.feed import Feed
 from sync_api.last_seen import LastSeen
 from sync_api.polls import Polls
@@ -68,6 +68,7 @@ class Process:
         self._feed = feed = Feed(self.registry, pool.listen_conninfo())
         self._run(feed.run(), "feed")
         self._run(self.last_seen.run(), "last seen")
+        self._run(tidying.run(), "tidying")
         SOCKETS.read = lambda: float(len(self.registry))
         FEED_LISTENING.read = lambda: float(feed.listening.is_set())
 

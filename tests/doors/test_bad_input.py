@@ -144,12 +144,14 @@ def test_no_body_breaks_a_route(client: Client, credentials: Credentials, route:
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_no_argument_breaks_a_route(client: Client, credentials: Credentials, route: str) -> None:
-    for headers in credentials.values():
-        for number in range(8):
-            path = filled(route, number) + QUERIES[number % len(QUERIES)]
-            for method in METHODS:
+    for method in (*METHODS, "HEAD", "OPTIONS", "TRACE"):
+        for headers in credentials.values():
+            for number in range(8):
+                path = filled(route, number) + QUERIES[number % len(QUERIES)]
                 answer = client.generic(method, path, b"{}", content_type="application/json", headers=headers)
                 check(answer, (method, path))
+                if answer.status_code == 405:
+                    break
 
 
 @pytest.mark.parametrize(
@@ -175,13 +177,16 @@ def test_no_argument_breaks_a_route(client: Client, credentials: Credentials, ro
     ids=str,
 )
 def test_no_header_breaks_a_route(client: Client, credentials: Credentials, headers: dict[str, str]) -> None:
+    kind = headers.get("Content-Type", "application/json")
+    rest = {name: text for name, text in headers.items() if name != "Content-Type"}
     for route in ROUTES:
-        for own in credentials.values():
-            for method in ("GET", "POST", "PUT"):
+        for method in ("GET", "POST", "PUT"):
+            for own in credentials.values():
                 path = filled(route, 0)
-                kind = headers.get("Content-Type", "application/json")
-                sent = {**own, **{name: text for name, text in headers.items() if name != "Content-Type"}}
-                check(client.generic(method, path, b"{}", content_type=kind, headers=sent), (method, path))
+                answer = client.generic(method, path, b"{}", content_type=kind, headers={**own, **rest})
+                check(answer, (method, path))
+                if answer.status_code == 405:
+                    break
 
 
 def test_a_bomb_breaks_no_route(client: Client, credentials: Credentials) -> None:

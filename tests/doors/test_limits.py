@@ -69,6 +69,14 @@ def test_another_subject_has_a_bucket_of_its_own(settings: Any) -> None:
     limits.count("enroll", "two")
 
 
+def test_full_buckets_are_forgotten_and_others_kept() -> None:
+    now = datetime.now(UTC)
+    for key, age in (("old", 8), ("young", 6)):
+        Bucket.objects.create(key=key, tokens=1, refilled_at=now - timedelta(days=age))
+    assert limits.forget(now=now) == 1
+    assert [bucket.key for bucket in Bucket.objects.all()] == ["young"]
+
+
 def test_leased_tokens_are_spent_without_asking_again(django_assert_num_queries: Any) -> None:
     wanted = limits.edge_wanted("abc", "acme")
     with django_assert_num_queries(1):  # one lease for key and organization together

@@ -5,11 +5,15 @@ A cookie sends a request past the lane, and means nothing to an edge call: so ev
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 
 from edge_protocol.instants import format_instant
+from edges import tenancy
+from edges.models import EdgeKey
+from tests import build
 from tests.configs.conftest import make_world
 from tests.databases import Database
 from tests.processes import ServerProcess
@@ -135,6 +139,19 @@ def test_a_published_version_shows_at_once(doors: Doors) -> None:
     doors.published.threshold(30_000)
     assert ask(doors.server, doors.path("config"), doors.fields(tag)).status == 200
     assert ask(doors.server, doors.path("config/delta?since=2"), doors.fields()).status == 200
+
+
+def test_the_use_of_a_key_is_noted_by_the_lane_too(doors: Doors) -> None:
+    key, organization_id = doors.published.asker.key, doors.published.world.organization.pk
+    before = build.NOW - timedelta(minutes=5)
+    with tenancy.scope([organization_id]):
+        EdgeKey.objects.filter(pk=key.pk).update(last_used_at=before)
+    answer = ask(doors.server, doors.path("config"), doors.fields(("If-None-Match", "*")))
+    assert (answer.status, lane_counts(doors.server)["304"]) == (304, 1)
+    doors.server.process.terminate()  # a server that ends writes what it has noted
+    doors.server.process.wait(timeout=30)
+    with tenancy.scope([organization_id]):
+        assert EdgeKey.objects.get(pk=key.pk).last_used_at > before
 
 
 def test_the_limit_is_one_for_both_doors(
