@@ -77,7 +77,7 @@ def controllers(**changes: Json) -> list[Json]:
 @pytest.fixture(scope="module")
 def week(tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, Path]:
     picture = tmp_path_factory.mktemp("week") / "week.svg"
-    arguments = ("--days", "7", "--period-ms", "5000", "--report", "--json", "--chart", str(picture))
+    arguments = ("--days", "7", "--period-ms", "10000", "--report", "--json", "--chart", str(picture))
     done = command(*arguments)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), picture
@@ -88,7 +88,7 @@ def test_seven_recorded_days_close_hold_and_shave(week: tuple[Json, Path]) -> No
     assert report["energy_balance_error"] <= 0.001
     assert report["limit_violations"] == 0
     assert report["peak_violations_avoidable"] == 0
-    assert report["cycles"] == 7 * 86_400 / 5
+    assert report["cycles"] == 7 * 86_400 / 10
     assert report["overruns"] == 0
     assert report["alarms"] == sum(alarm["raised"] for alarm in report["alarms_raised"].values()) > 0
 
