@@ -154,8 +154,9 @@ class Core:
         sent = self._sent.get(ess_id, 0.0)
         share.take(meter_id, sent=sent, measured=image.get(ess_id, "ActivePower"))
         if meter_id is not None:
-            others = image.get("_sum", "EssActivePower"), image.get(ess_id, "ActivePower")
-            self._signs.note(ess_id, meter_id, _alone(image.get(meter_id, "ActivePower"), *others), sent)
+            ess_watts = image.get(ess_id, "ActivePower")
+            alone = _alone(image.get(meter_id, "ActivePower"), image.get("_sum", "EssActivePower"), ess_watts)
+            self._signs.note((ess_id, meter_id), grid=alone, ess=ess_watts, sent=sent)
         return _fail_safe(ess_id, word)
 
     def _stand_aside(self, ess: Device, posts: list[Post], image: Image) -> dict[str, tuple[str, str]]:

@@ -6,39 +6,38 @@ from dataclasses import dataclass, field
 from typing import Final
 
 SMALLEST_MOVE_WATTS: Final = 50.0
-MOVES_TO_JUDGE: Final = 4
 ENOUGH_WATTS: Final = 500.0
-WRONG_ABOVE: Final = 0.7
-KEPT_SHARE: Final = 0.9
-"""How much of what was seen before is kept at each new move: about the last ten decide."""
+IN_A_ROW: Final = 3
+WITH_IT: Final = (0.7, 1.4)
+"""How far the grid moves for each watt of a step where the sign is wrong: about as far, the same way."""
+AGAINST_IT: Final = (-1.4, -0.7)
+RIGHT_IN_A_ROW: Final = 2
 
 
 @dataclass(slots=True)
 class _Moves:
-    """Weighted sums over the moves of one battery's set-point and what the grid did after each."""
+    """One battery's set-point and what the grid did after each of its steps."""
 
     before: tuple[float, float] | None = None
     step: float = 0.0
-    count: int = 0
+    wrong: int = 0
+    right: int = 0
     watts: float = 0.0
-    squares: float = 0.0
-    products: float = 0.0
+    is_wrong: bool = False
 
     def see(self, grid_watts: float) -> None:
-        """The grid as it stands after the last step."""
+        """The grid as it stands after the last step. A move of the house's own resembles neither, mostly."""
         if self.before is None or abs(self.step) < SMALLEST_MOVE_WATTS:
             return
-        moved = grid_watts - self.before[0]
-        self.count += 1
-        self.watts = KEPT_SHARE * self.watts + abs(self.step)
-        self.squares = KEPT_SHARE * self.squares + self.step * self.step
-        self.products = KEPT_SHARE * self.products + self.step * moved
-
-    @property
-    def is_wrong(self) -> bool:
-        """Discharging more must lower the import by as much (a slope of -1); here it raises it."""
-        enough = self.count >= MOVES_TO_JUDGE and self.watts >= ENOUGH_WATTS
-        return enough and self.products > WRONG_ABOVE * self.squares
+        share = (grid_watts - self.before[0]) / self.step
+        self.right = self.right + 1 if AGAINST_IT[0] <= share <= AGAINST_IT[1] else 0
+        agrees = WITH_IT[0] <= share <= WITH_IT[1]
+        self.wrong = self.wrong + 1 if agrees else 0
+        self.watts = self.watts + abs(self.step) if agrees else 0.0
+        if self.wrong >= IN_A_ROW and self.watts >= ENOUGH_WATTS:
+            self.is_wrong = True
+        elif self.right >= RIGHT_IN_A_ROW:
+            self.is_wrong = False
 
 
 @dataclass(slots=True)
@@ -48,15 +47,18 @@ class SignWatch:
 
     _moves: dict[tuple[str, str], _Moves] = field(default_factory=dict)
 
-    def note(self, ess_id: str, meter_id: str, grid_watts: float | None, sent_watts: float | None) -> None:
-        """`grid_watts` was read before `sent_watts` was sent; None for either begins anew."""
-        moves = self._moves.setdefault((ess_id, meter_id), _Moves())
-        if grid_watts is None or sent_watts is None:
+    def note(self, pair: tuple[str, str], *, grid: float | None, ess: float | None, sent: float) -> None:
+        """`pair` is battery and meter; `grid` and `ess` were read before `sent` was sent.
+
+        An unknown one begins anew: then the first step is the one from the power that flows.
+        """
+        moves = self._moves.setdefault(pair, _Moves())
+        if grid is None or ess is None:
             moves.before = None
             return
-        moves.see(grid_watts)
-        moves.step = 0.0 if moves.before is None else sent_watts - moves.before[1]
-        moves.before = (grid_watts, sent_watts)
+        moves.see(grid)
+        moves.step = sent - (ess if moves.before is None else moves.before[1])
+        moves.before = (grid, sent)
 
     def forget(self, ess_id: str) -> None:
         """Nobody drives it any more: what was seen decides nothing."""

@@ -1,15 +1,23 @@
 """The alarm that catches a wrong sign: raised when the grid moves with the set-point, and not by the load."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from edge_runtime.classes import make_controller
-from edge_runtime.controllers import Inputs
+from edge_runtime.core import Core
+from edge_runtime.device import DeviceSettings
+from edge_runtime.devices import Devices
+from edge_runtime.field import FieldDevice
 from edge_runtime.interval import Interval
+from edge_runtime.limits import LocalLimits
 from edge_runtime.signs import SignWatch
+from tests.edge_runtime.plant import bench, body, only
 from tests.edge_runtime.test_controllers import inputs
+from tests.edge_runtime.wrapped import Wrapped
 
 LIMITS = Interval(-5000, 5000)
 
@@ -28,15 +36,15 @@ class Loop:
     def turn(self, load: float) -> bool:
         """One cycle; whether the alarm stands after it."""
         grid = self._meter * (load - self._battery * self._power)
-        seen = inputs(grid=grid, ess=self._power)
-        seen = Inputs(seen.grid_watts, seen.ess_watts, 50, LIMITS, 0, seen.now_at)
-        self._power = float(round(self._controller.act(seen, LIMITS).least_effort))
-        self.watch.note("bms", "meter", grid, self._power)
+        seen = replace(inputs(grid=grid, ess=self._power), power=LIMITS)
+        sent = float(round(self._controller.act(seen, LIMITS).least_effort))
+        self.watch.note(("bms", "meter"), grid=grid, ess=self._power, sent=sent)
+        self._power = sent
         return bool(self.watch.wrong())
 
 
 @pytest.mark.parametrize("turned", [{"battery": -1}, {"meter": -1}])
-@pytest.mark.parametrize("load", [600, 3000, -2500])
+@pytest.mark.parametrize("load", [600, 3000, 40_000, -2500, -40_000])
 def test_a_wrong_sign_is_found_while_the_power_runs_away_and_stays_found(
     turned: dict[str, int], load: float
 ) -> None:
@@ -90,15 +98,35 @@ def test_a_sign_that_was_put_right_clears_the_alarm() -> None:
 
 def test_an_unknown_grid_begins_anew() -> None:
     watch = SignWatch()
-    for step, grid in enumerate([0, 500, None, 1000, 1500, 2000]):
-        watch.note("bms", "meter", grid, 500.0 * step)
+    for step, grid in enumerate([0, 500, None, 1000, 1500]):
+        watch.note(("bms", "meter"), grid=grid, ess=500.0 * (step - 1), sent=500.0 * step)
     assert watch.wrong() == {}
 
 
 def test_a_battery_that_nobody_drives_has_no_sign() -> None:
     watch = SignWatch()
     for step in range(8):
-        watch.note("bms", "meter", 500.0 * step, 500.0 * step)
+        watch.note(("bms", "meter"), grid=500.0 * step, ess=500.0 * (step - 1), sent=500.0 * step)
     assert watch.wrong() != {}
     watch.forget("bms")
     assert watch.wrong() == {}
+
+
+class Turned(Wrapped):
+    """A battery that does the opposite of what it is told, and says so."""
+
+    def write(self, writes: Sequence[tuple[str, float]]) -> None:
+        self.real.write([(point, -value if point == "SetActivePower" else value) for point, value in writes])
+
+
+def test_a_battery_with_a_wrong_sign_raises_the_alarm_in_the_core(tmp_path: Path) -> None:
+    plant = bench(tmp_path)
+
+    class Field:
+        def device(self, settings: DeviceSettings) -> FieldDevice:
+            real = plant.house.device(settings)
+            return Turned(real) if settings.role == "ess" else real
+
+    plant.core = Core(Devices(Field(), LocalLimits()), LocalLimits())
+    plant.load(body(**only("ctrlBalancing0")))
+    assert "_wrong_sign_bms_main" in [alarm["id"] for alarm in plant.turn(15)["alarms"]]

@@ -1,14 +1,19 @@
 """Peak shaving in a time slot: the site's own clock, its 23 and 25 hour days, and when it recharges."""
 
+import json
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from edge_runtime.checking import check_file
 from edge_runtime.classes import make_controller
 from edge_runtime.controllers import Controller, ControllerInitError, Inputs
 from edge_runtime.interval import Interval
+from edge_runtime.limits import LocalLimits
 from edge_runtime.slots import DAYS, WeeklySlot
+from tests.edge_runtime.plant import body
 
 WIDE = Interval(-50_000, 50_000)
 BERLIN = "Europe/Berlin"
@@ -148,3 +153,16 @@ def test_a_slot_past_midnight_belongs_to_the_day_on_which_it_started() -> None:
 def test_a_slot_that_cannot_be_made_says_why(changes: dict[str, object], reason: str) -> None:
     with pytest.raises(ControllerInitError, match=reason):
         controller(**changes)
+
+
+@pytest.mark.parametrize(("zone", "errors"), [(BERLIN, 0), ("Europe/Atlantis", 1)])
+def test_a_zone_that_this_machine_does_not_know_is_refused_before_it_is_applied(
+    tmp_path: Path, zone: str, errors: int
+) -> None:
+    entry = {"id": "ctrlSlot0", "class": "TimeSlotPeakShavingController", "execution_order": 1}
+    parameters = {**PARAMETERS, "time_zone": zone}
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps(body(scheduler={"controllers": [{**entry, "parameters": parameters}]})))
+    assert [(found["path"], found["detail"]) for found in check_file(path, LocalLimits())] == [
+        ("/scheduler/controllers/ctrlSlot0/parameters/time_zone", "there is no time zone Europe/Atlantis")
+    ][:errors]
