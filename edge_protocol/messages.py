@@ -106,7 +106,7 @@ class Heartbeat(Message):
     seq: Annotated[int, integer(1)] = MISSING
     highest_seen: Annotated[int | None, nullable(_VERSION)] = MISSING
     last_known_good: Annotated[int | None, nullable(_VERSION)] = MISSING
-    phase: Annotated[str, _WORD] = MISSING
+    phase: Annotated[str, text(32, 1)] = MISSING
     staged: Annotated[JsonObject | None, nullable(_STAGED)] = MISSING
     last_attempt: Annotated[JsonObject | None, nullable(_LAST_ATTEMPT)] = MISSING
     quarantine: Annotated[list[JsonObject], items(_QUARANTINE, 64)] = MISSING

@@ -93,9 +93,10 @@ class NewMembershipForm(MembershipForm):
 
     def clean_username(self) -> str:
         name: str = self.cleaned_data["username"]
-        self.instance.user = get_user_model().objects.filter(username=name, is_active=True).first()
-        if self.instance.user is None:
+        user = get_user_model().objects.filter(username=name, is_active=True).first()
+        if user is None:
             raise forms.ValidationError("Nobody signs in by this name.")
+        self.instance.user = user
         return name
 
 

@@ -110,7 +110,9 @@ class Desk(UnfoldAdminSite):
 
     def _sentence(self, request: HttpRequest, status: int, sentence: str) -> TemplateResponse:
         context = {**self.each_context(request), "title": "Not here", "sentence": sentence}
-        return TemplateResponse(request, "console/missing.html", context, status=status)
+        page = TemplateResponse(request, "console/missing.html", context, status=status)
+        page["Cache-Control"] = "no-store"
+        return page
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from console.admin import home  # it needs this module's `person`

@@ -1,17 +1,23 @@
 """The people and edges of the operator API's tests, attackers among them, and two real servers to attack."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from pytest_django import DjangoDbBlocker
 
 from configs import founding
 from doors import limits
+from edges import tenancy
+from edges.models import Edge, TrustRoot
 from tests import build
 from tests.console.conftest import (  # noqa: F401 - fixtures
     alice,
@@ -24,20 +30,48 @@ from tests.console.conftest import (  # noqa: F401 - fixtures
     published,
     trust,
 )
+from tests.console.matrix.world import World, make_world
 from tests.databases import Database, clone, pointed_at
 from tests.processes import ServerProcess, start_server
 
 # One after the other, so that what is sought in answers, logs and dumps cannot be there by chance.
 PEPPER = "canary-pepper-canary-pepper-canary-pepper"
 SECRET_KEY = "canary-secret-key-" * 4
-MOST_CALLS = 20
-LIMITS = f'{{"operator": [{MOST_CALLS}, 0.001, 1, 0], "failed": [400, 0.001, 1, 0]}}'
+MANY = (1_000_000.0, 1_000_000.0, 1, 0)
+
+
+@pytest.fixture
+def world(trust: TrustRoot, settings: Any) -> World:  # noqa: F811 - the fixture imported above
+    """Two organizations with a row of everything, and everybody who could ask."""
+    settings.EMS_LIMITS = dict.fromkeys(("operator", "failed", "enroll"), MANY)
+    return make_world()
+
+
+def cast_of(world: World) -> build.Cast:
+    """Its organizations, sites, edges and people as rows."""
+    users = {user.username: user for user in get_user_model().objects.all()}
+    ids = [UUID(world.targets[whose]["edges/organization"]) for whose in ("own", "other_org")]
+    with tenancy.scope(ids):
+        edges = {edge.edge_id: edge for edge in Edge.objects.select_related("site", "organization")}
+    north, south, birch = (edges[name] for name in ("acme-north-1", "acme-south-1", "birch-main-1"))
+    return build.Cast(
+        acme=north.organization,
+        north=north.site,
+        south=south.site,
+        acme_north=north,
+        acme_south=south,
+        birch=birch.organization,
+        birch_main=birch.site,
+        birch_edge=birch,
+        **{name: users[name] for name in ("alice", "bob", "charlie")},
+    )
 
 
 @dataclass(frozen=True)
 class Target:
-    """Two server processes over one database with the cast in it."""
+    """Two server processes over one database with the matrix' world in it."""
 
+    world: World
     cast: build.Cast
     servers: tuple[ServerProcess, ServerProcess]
     database: Database
@@ -53,8 +87,12 @@ def _fresh_leases() -> None:
 
 @pytest.fixture(scope="module")
 def target(
-    template: Database, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    template: Database,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Target]:
+    """`LIMITS` of the test's module are the servers'."""
     folder = tmp_path_factory.mktemp("keys")
     signing_key, root_key = folder / "config-signing.key", folder / "root-1.key"
     with ExitStack() as stack:
@@ -72,11 +110,11 @@ def target(
             "EMS_PEPPERS": f"1:{PEPPER}",
             "SECRET_KEY": SECRET_KEY,
             "EMS_SIGNING_KEY_FILE": str(signing_key),
-            "EMS_LIMITS": LIMITS,
+            "EMS_LIMITS": json.dumps(getattr(request.module, "LIMITS", {})),
             "LOG_LEVEL": "DEBUG",
         }
-        cast = build.make_cast()
+        world = make_world()
         servers = [
             stack.enter_context(start_server(own.url, settings.EMS_VAR, environment)) for _ in range(2)
         ]
-        yield Target(cast, (servers[0], servers[1]), own, signing_key, root_key)
+        yield Target(world, cast_of(world), (servers[0], servers[1]), own, signing_key, root_key)

@@ -92,3 +92,30 @@ def test_quarantine_is_taken_of_published_versions_and_of_each_once(published: b
     assert answer.status_code == 200
     with tenancy.scope([published.acme.pk]):
         assert list(Quarantine.objects.values_list("version", flat=True)) == [1]
+
+
+# Texts of a heartbeat with the most characters that each may have.
+LONGEST: dict[str, Any] = {
+    "phase": 32,
+    "agent_version": 64,
+    "hardware_id": 256,
+    "last_attempt": {"status": 64, "code": 64, "detail": 4096, "log": 16 * 1024},
+    "hold": {"by": 256, "reason": 4096, "until": 64},
+    "sync": {"transport": 64},
+}
+
+
+def said(longest: Any, more: int) -> Any:
+    if isinstance(longest, dict):
+        return {name: said(most, more) for name, most in longest.items()}
+    return "x" * (longest + more)
+
+
+@pytest.mark.parametrize("member", LONGEST)
+def test_a_text_is_stored_at_its_longest_and_refused_beyond(published: build.Cast, member: str) -> None:
+    _, stolen = build.make_key(published.acme_north)
+    for more, status in ((0, 200), (1, 422)):
+        value = said(LONGEST[member], more)
+        value = {"version": 1, **value} if member == "last_attempt" else value
+        answer = call("POST", "heartbeat", stolen, {"running": {"version": 1}, member: value})
+        assert answer.status_code == status, answer.content
