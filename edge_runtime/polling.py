@@ -31,7 +31,11 @@ class Work:
 
 
 class Polling:
-    """One line of devices for each bus. `may_hang`: a driver may never come back, and is waited for."""
+    """One line of devices for each bus.
+
+    `may_hang`: a driver may never come back. It is waited for all the same, and the watchdog sees it; only one
+    that gives up by itself may work beside the cycle.
+    """
 
     def __init__(self, *, patience_s: float, may_hang: bool) -> None:
         self._patience_s = patience_s
@@ -85,7 +89,7 @@ class Polling:
         if retry_departed is not None and DEPARTED not in self._probes:
             self._probes[DEPARTED] = pool.submit(retry_departed)
             begun.append(self._probes[DEPARTED])
-        done, _ = wait(begun, timeout=self._patience_s)
+        done, _ = wait(begun, timeout=None if self._may_hang else self._patience_s)
         for answer in done:
             answer.result()
 
