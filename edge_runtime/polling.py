@@ -33,8 +33,8 @@ class Work:
 class Polling:
     """One line of devices for each bus.
 
-    `may_hang`: a driver may never come back. It is waited for all the same, and the watchdog sees it; only one
-    that gives up by itself may work beside the cycle.
+    `may_hang`: a driver may never come back. It is waited for all the same, and the watchdog sees it; only
+    one that gives up by itself may work beside the cycle.
     """
 
     def __init__(self, *, patience_s: float, may_hang: bool) -> None:
