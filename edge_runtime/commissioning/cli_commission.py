@@ -106,8 +106,9 @@ def _desk(yes: bool) -> Desk:
 
 
 def _ask(question: str) -> bool | None:
+    print(f"{question} [y/n, Enter to skip] ", end="", file=sys.stderr, flush=True)
     try:
-        answer = input(f"{question} [y/n, Enter to skip] ").strip().lower()
+        answer = input().strip().lower()
     except EOFError:
         return None
     return None if not answer else answer.startswith("y")

@@ -357,7 +357,7 @@ def test_the_command_asks_and_writes_both_forms(tmp_path: Path) -> None:
     assert [name.rsplit(".", 1)[1] for name in written] == ["json", "txt"]
     assert all(name.startswith("commissioning-acme-north-1-") for name in written)
     assert json.loads((tmp_path / "out" / written[0]).read_text())["verdict"] == "passed"
-    assert "will be discharged and charged with 500 W" in done.stdout
+    assert "will be discharged and charged with 500 W" in done.stderr
 
 
 def test_without_questions_what_only_people_can_see_stays_open(tmp_path: Path) -> None:
