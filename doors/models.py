@@ -6,12 +6,16 @@ from django.db import models
 class Bucket(models.Model):
     """One token bucket, in an unlogged table: after a crash of the database all buckets are full again.
 
-    Written only by the SQL function `lease_tokens` (see doors/limits.py).
+    Written by one statement only (`LEASE_SQL` of doors/limits.py). `granted` is what the last lease took.
     """
 
     key = models.TextField(primary_key=True)
     tokens = models.FloatField()
-    refilled_at = models.DateTimeField(db_index=True)
+    granted = models.FloatField(default=0)
+    capacity = models.FloatField(default=0)
+    per_second = models.FloatField(default=0)
+    block = models.FloatField(default=0)
+    refilled_at = models.DateTimeField()
 
 
 class IdempotencyRecord(models.Model):

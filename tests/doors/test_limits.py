@@ -8,12 +8,12 @@ from django.db import connection
 from django.test import RequestFactory
 
 from doors import limits
+from doors.leases import Limit, Short, Wanted
 from doors.models import Bucket
 from doors.problems import Refused
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-LEASE = "SELECT granted, wait_seconds FROM lease_tokens(%s, %s, %s, %s, %s)"
 
 
 @pytest.fixture(autouse=True)
@@ -22,9 +22,11 @@ def _no_leases() -> None:
 
 
 def lease(at: datetime, *, key: str = "key:a", capacity: float = 10, rate: float = 2, block: int = 4) -> Any:
+    """(granted, seconds to wait)"""
+    wanted = Wanted(key, Limit(capacity, rate, block))
     with connection.cursor() as cursor:
-        cursor.execute(LEASE, [[key], [capacity], [rate], [block], at])
-        return cursor.fetchone()
+        cursor.execute(limits.LEASE_SQL, limits.lease_parameters(Short((wanted,)), at))
+        return cursor.fetchone()[1:]
 
 
 def test_a_bucket_starts_full_and_gives_blocks() -> None:
@@ -50,6 +52,20 @@ def test_a_clock_that_steps_back_fills_nothing() -> None:
         lease(AT)
     assert lease(AT - timedelta(hours=1))[0] == 0
     assert lease(AT)[0] == 0
+
+
+def test_many_buckets_are_leased_by_one_statement() -> None:
+    blocks = {"key:c": 1, "key:a": 2, "key:b": 3}
+    wanted = tuple(Wanted(key, Limit(10, 2, block)) for key, block in blocks.items())
+    for _ in range(2):
+        with connection.cursor() as cursor:
+            cursor.execute(limits.LEASE_SQL, limits.lease_parameters(Short(wanted), AT))
+            assert dict(row[:2] for row in cursor.fetchall()) == blocks
+
+
+def test_a_bucket_takes_on_new_terms() -> None:
+    lease(AT, capacity=10, block=4)
+    assert lease(AT, capacity=3, block=9) == (3, 0)
 
 
 def test_refusals_count_what_the_database_holds(settings: Any) -> None:
