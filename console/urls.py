@@ -14,6 +14,7 @@ from console.api import (
     layers,
     organizations,
     registry,
+    rollouts,
     status,
     tokens,
 )
@@ -33,11 +34,21 @@ ORGANIZATION = [
     path("tokens/<str:token_id>", tokens.OneToken.as_view(), name="token"),
     path("layers/<str:scope>/<str:target>", layers.Layer.as_view(), name="layer"),
     path("change-sets", change_sets.ChangeSets.as_view(), name="change-sets"),
+    path("rollouts", rollouts.Rollouts.as_view(), name="rollouts"),
 ]
 CHANGE_SET = [
     path("publish", change_sets.Publish.as_view(), name="change-set-publish"),
     path("revert", change_sets.Revert.as_view(), name="change-set-revert"),
     path("cancel", change_sets.Cancel.as_view(), name="change-set-cancel"),
+    path("rollout", rollouts.Start.as_view(), name="change-set-rollout"),
+]
+ROLLOUT = [
+    path("targets", rollouts.Targets.as_view(), name="rollout-targets"),
+    path("pause", rollouts.Pause.as_view(), name="rollout-pause"),
+    path("resume", rollouts.Resume.as_view(), name="rollout-resume"),
+    path("roll-back", rollouts.RollBack.as_view(), name="rollout-roll-back"),
+    path("cancel", rollouts.Cancel.as_view(), name="rollout-cancel"),
+    path("advance", rollouts.Advance.as_view(), name="rollout-advance"),
 ]
 EDGE = [
     path("enrollment-token", keys.EnrollmentToken.as_view(), name="enrollment-token"),
@@ -61,6 +72,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/organizations/<str:org>/", include(ORGANIZATION)),
     path("api/v1/change-sets/<uuid:change_set>", change_sets.OneChangeSet.as_view(), name="change-set"),
     path("api/v1/change-sets/<uuid:change_set>/", include(CHANGE_SET)),
+    path("api/v1/rollouts/<uuid:rollout>", rollouts.OneRollout.as_view(), name="rollout"),
+    path("api/v1/rollouts/<uuid:rollout>/", include(ROLLOUT)),
     path("api/v1/edges/<str:edge_id>", edges.OneEdge.as_view(), name="edge"),
     path("api/v1/edges/<str:edge_id>/", include(EDGE)),
     path("api/v1/registry/profiles", registry.Profiles.as_view(), name="profiles"),

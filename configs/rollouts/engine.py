@@ -18,7 +18,6 @@ from configs.rollouts.events import (
     Resume,
     Returned,
     RollBack,
-    Seen,
     Step,
     Supersede,
 )
@@ -26,10 +25,7 @@ from configs.rollouts.gates import Answer, failure, judge
 from configs.rollouts.states import DONE, OPEN, Kind, Phase, Rollout, TargetState, WavePhase
 from configs.rollouts.working import Work
 
-APPLY: dict[type[Any], Callable[[Work, Any], None]] = {
-    Seen: seeing.seen,
-    Offered: seeing.offered,
-    Returned: returning.returned,
+OBEY: dict[type[Any], Callable[[Work, Any], None]] = {
     Pause: commands.pause,
     Resume: commands.resume,
     RollBack: commands.roll_back,
@@ -47,7 +43,7 @@ def step(rollout: Rollout, event: Event, now: datetime) -> Step:
     Errors: NotPossibleError for a command that does not fit.
     """
     work = Work(rollout, now)
-    APPLY[type(event)](work, event)
+    _apply(work, event)
     if work.phase in OPEN | DONE:
         seeing.expire(work)
     if work.phase in (Phase.RUNNING, Phase.PAUSED):
@@ -61,6 +57,17 @@ def step(rollout: Rollout, event: Event, now: datetime) -> Step:
     if work.phase in OPEN:
         returning.withdraw(work)
     return work.step()
+
+
+def _apply(work: Work, event: Event) -> None:
+    if isinstance(event, Offered):
+        seeing.offered(work, event)
+    elif isinstance(event, Returned):
+        returning.returned(work, event)
+    else:
+        seeing.seen(work, event)
+        if event.command is not None:
+            OBEY[type(event.command)](work, event.command)
 
 
 def _halt_if_failed(work: Work) -> None:

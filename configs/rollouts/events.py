@@ -33,13 +33,6 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """Edges reported, or time passed: what is known of the targets that may matter."""
-
-    sightings: Mapping[UUID, Sighting] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Fate:
     """What became of an offer or a recall: a version, or the reason why there is none."""
 
@@ -99,7 +92,20 @@ class Supersede:
 
 
 Command = Pause | Resume | RollBack | Cancel | Advance | Supersede
-Event = Seen | Offered | Returned | Command
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Edges reported, or time passed: what is known of the targets that may matter.
+
+    With a command, which is obeyed before anything follows from what was seen: a pause offers nothing more.
+    """
+
+    sightings: Mapping[UUID, Sighting] = field(default_factory=dict)
+    command: Command | None = None
+
+
+Event = Seen | Offered | Returned
 
 
 @dataclass(frozen=True, slots=True)

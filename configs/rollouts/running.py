@@ -69,9 +69,7 @@ class _Run:
             is_whole=command is not None,
         )
         before = loaded.rollout
-        after = self._step(before, Seen(loaded.sightings))
-        if command is not None:
-            after = self._step(after, command)
+        after = self._step(before, Seen(loaded.sightings, command))
         if after.phase != before.phase:
             self._close(before, after)
         is_unfinished = self.moved >= MOST_EDGES_AN_ACT or self._begins(before, after)

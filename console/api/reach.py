@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from configs.changes import Address, Change
 from configs.models import ChangeSet, Operation, Scope
+from configs.rollouts.models import Rollout
 from doors.problems import Refused
 from edges import roles
 from edges.credentials import OperatorPrincipal
@@ -167,6 +168,15 @@ def change_set(principal: OperatorPrincipal, pk: UUID, act: Act) -> ChangeSet:
         ChangeSet.objects.filter(pk=pk), sites_with(principal, found.organization_id, act)
     ).exists():
         forbidden(act)
+    return found
+
+
+def rollout(principal: OperatorPrincipal, pk: UUID, act: Act) -> Rollout:
+    """The rollout, when the person may do `act` to everything that its change set touches."""
+    found = Rollout.objects.select_related("change_set").filter(pk=pk).first()
+    if found is None:
+        missing()
+    change_set(principal, found.change_set_id, act)
     return found
 
 

@@ -57,6 +57,10 @@ def why(_: Mapping[str, str]) -> dict[str, str]:
     return {"reason": "matrix"}
 
 
+def recall(_: Mapping[str, str]) -> dict[str, str]:
+    return {"reason": "matrix", "scope": "all"}
+
+
 def change(target: Mapping[str, str]) -> dict[str, Any]:
     operation = {"scope": "edge", "target": target["edge_id"], "op": "set", "path": "/core_cycle/period_ms"}
     return {"reason": "matrix", "operations": [operation | {"value": 4000}], "publish": True}
@@ -93,6 +97,7 @@ ORG, EDGE, SET = (
     "api/v1/edges/<str:edge_id>",
     "api/v1/change-sets/<uuid:change_set>",
 )
+ROLLOUT = "api/v1/rollouts/<uuid:rollout>"
 EDGE_READ = {"GET": Call("edge"), "HEAD": Call("edge")}
 EITHER = {"GET": Call("either"), "HEAD": Call("either")}
 OWN_EDGE = {"names_an_edge": "yes"}
@@ -150,6 +155,15 @@ API: dict[str, dict[str, Call]] = {
     },
     f"{SET}/publish": {"POST": Call("publish", CREATED, body=why, values=DRAFT)},
     f"{SET}/revert": {"POST": Call("publish", CREATED, body=why, values=DONE)},
+    f"{SET}/rollout": {"POST": Call("publish", CREATED, body=why, values=DRAFT)},
+    f"{ORG}rollouts": reads(),
+    ROLLOUT: reads(),
+    f"{ROLLOUT}/targets": reads(),
+    f"{ROLLOUT}/pause": {"POST": Call("publish", body=why)},
+    f"{ROLLOUT}/resume": {"POST": Call("publish", frozenset({409}), body=why)},
+    f"{ROLLOUT}/roll-back": {"POST": Call("rollback", body=recall)},
+    f"{ROLLOUT}/cancel": {"POST": Call("publish", body=why)},
+    f"{ROLLOUT}/advance": {"POST": Call("publish", frozenset({409}), body=why)},
     f"{SET}/cancel": {"POST": Call("edit", body=why, values=DRAFT)},
     EDGE: {**reads(), "PATCH": Call("manage_edges", body=lambda _: {"name": "x"}, headers=MATCH)},
     f"{EDGE}/enrollment-token": {"POST": Call("manage_keys", CREATED, body=lambda _: {})},
@@ -169,5 +183,5 @@ API: dict[str, dict[str, Call]] = {
     f"{EDGE}/release": {"POST": Call("rollback", frozenset({409}), body=why)},
 }  # fmt: skip
 # Parameters that name something of an organization; the others are numbers within it.
-THINGS = frozenset({"org", "edge_id", "change_set"})
+THINGS = frozenset({"org", "edge_id", "change_set", "rollout"})
 STATIC = {"path": "console/desk.css"}

@@ -9,6 +9,9 @@ from django.test import Client
 from configs import adopting, changesets, publishing, signing
 from configs.changes import Actor, Change, Operation
 from configs.models import DeviceProfile, Version
+from configs.rollouts import starting
+from configs.rollouts.models import Rollout
+from configs.rollouts.policies import Wish
 from edges import tenancy
 from edges.models import Edge, EdgeEvent, EdgeStatus, Membership, Organization
 from tests import build
@@ -122,6 +125,7 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
             actor=Actor(canary),
             now=build.NOW,
         )
+        rollout = _roll_out(edge, canary)
         EdgeStatus.objects.update_or_create(
             edge=edge,
             defaults={
@@ -155,6 +159,7 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
         "target": edge.edge_id,
         "draft": str(draft.change_set_id),
         "done": str(done.change_set_id),
+        "rollout": str(rollout.pk),
         "edges/organization": str(organization.pk),
         "edges/site": str(edge.site_id),
         "edges/edge": str(edge.pk),
@@ -170,6 +175,25 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
         "history edges/membership": str(histories[3]),
         "history configs/deviceprofile": str(profile.history.latest().history_id),
     }
+
+
+def _roll_out(edge: Edge, canary: str) -> Rollout:
+    """A rollout of the site's layer, before its first wave."""
+    organization = edge.organization
+    step = Operation("site", edge.site.code, "set", "/core_cycle/supervisor", {"overrun_alert_threshold": 9})
+    drafted = changesets.create_draft(
+        organization_id=organization.pk,
+        change=_change(organization, step),
+        actor=Actor(canary),
+        now=build.NOW,
+    )
+    return starting.start(
+        organization_id=organization.pk,
+        change_set_id=drafted.change_set_id,
+        wish=Wish(),
+        actor=Actor(canary),
+        now=build.NOW,
+    )
 
 
 def _unknown(like: dict[str, str]) -> dict[str, str]:
