@@ -58,6 +58,8 @@ class Desk:
             found = _refused(f"{asked.command} is not known") if act is None else act(asked.arguments)
         except inquiry.NotHeldError as error:
             found = {"error": "not_held", "detail": str(error)}
+        except (TypeError, ValueError) as error:
+            found = {"error": "usage", "detail": f"{asked.command}: {error}"}
         asked.reply.put(found)
 
     def note_socket(self, down: SocketDown) -> None:
@@ -205,7 +207,6 @@ class Desk:
         act = acts.get(request.kind)
         outcome = _refused(f"this agent does not know {request.kind}") if act is None else act()
         core.finish_request(request.id, request.kind, outcome)
-        self._agent.sync.events_soon()
 
     def _restart_runtime(self) -> Answer:
         self._agent.plant.start_over(self._agent.core.clock.seconds())

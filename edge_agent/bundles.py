@@ -27,7 +27,7 @@ def take_bundle(core: Core, intake: Intake, value: Any) -> int:
         intake.take(Document(bundle.document, manifest.to_header(), None, 0))
     except ContentError as error:
         raise DeltaBaseError(f"the bundle is not what its manifest promises: {error.detail}") from error
-    return int(bundle.document.get("version", 0))
+    return core.floor.version
 
 
 def _take_root(core: Core, value: Any) -> None:

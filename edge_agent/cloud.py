@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.keyring import Keyring
-from edge_agent.road import Answer, NotTheServerError, RefusedError, Road
+from edge_agent.road import Answer, NotTheServerError, RefusedError, Road, RoadError
+from edge_protocol.errors import ProtocolError
+from edge_protocol.messages import KeyRotated
 
 UNCHANGED = 304
 
@@ -100,7 +102,10 @@ class Cloud:
     def rotate_key(self) -> None:
         """Ask for a new key and keep it as the candidate; its first use, the next call, confirms it."""
         answer = self._call("POST", f"{self._edge}/keys/rotate", body={}).json()
-        self._keyring.keep_candidate(str(answer["key"]))
+        try:
+            self._keyring.keep_candidate(KeyRotated.from_dict(answer).key)
+        except ProtocolError as error:
+            raise NotTheServerError(f"the answer to a rotation is not ours: {error.detail}") from error
 
     def trust_root(self, number: int) -> Any:
         """The envelope of root `number`, None when it is not issued yet."""
@@ -129,5 +134,8 @@ class Cloud:
         return answer
 
     def _exchange(self, method: str, path: str, headers: Mapping[str, str] | None, body: Any) -> Answer:
-        authorized = {**(headers or {}), "Authorization": f"Bearer {self._keyring.text()}"}
+        try:
+            authorized = {**(headers or {}), "Authorization": f"Bearer {self._keyring.text()}"}
+        except (OSError, ValueError) as error:
+            raise RoadError(f"the key file cannot be read ({error}): restore it or enroll again") from error
         return self._road.exchange(method, path, headers=authorized, body=body)

@@ -74,6 +74,7 @@ class Core:
         self.hold: Hold | None = store.hold()
         self._second = second
         self._new_id = new_id
+        self.outbox_grew: Callable[[], None] = lambda: None
         self._unsaved = False
         self._documents: dict[tuple[int, int], dict[str, Any]] = {}
         self._read_roots: dict[int, TrustRoot] = {}
@@ -198,6 +199,7 @@ class Core:
         if data:
             event["data"] = dict(data)
         self.store.append_event(event)
+        self.outbox_grew()
 
     def drop_events(self, ids: list[str]) -> None:
         """The cloud has them: they stay as history only."""

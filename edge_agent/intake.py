@@ -122,7 +122,10 @@ class Intake:
     def _base(self, number: int) -> Mapping[str, Any]:
         for stored in reversed(self._core.store.versions()):
             if stored.version.number == number:
-                return self._core.document(stored.version)
+                try:
+                    return self._core.document(stored.version)
+                except (KeyError, ProtocolError) as error:
+                    raise DeltaBaseError(f"version {number} is not held whole") from error
         raise DeltaBaseError(f"version {number} is not held any more")
 
     def _keep(self, fetched: Document, manifest: Manifest, sections: dict[str, Any]) -> None:
@@ -175,6 +178,13 @@ class Intake:
         if errors:
             return Reason("semantics", f"{errors[0].path}: {errors[0].rule}: {errors[0].detail}")
         return self._beyond_limits(document)
+
+    def settle_held(self) -> None:
+        """Nothing newer, and what was seen last is held: after a rebuilt database that decides it."""
+        floor = self._core.floor
+        held = {stored.version.ref for stored in self._core.store.versions()} if floor.undecided else set()
+        if (floor.epoch, floor.version) in held:
+            self._core.settle_floor()
 
     def note_limits(self) -> None:
         """Read the local limits once at start: their digest and their trouble are reported."""

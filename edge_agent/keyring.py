@@ -18,7 +18,10 @@ class Keyring:
     def text(self) -> str:
         """The key to send: the candidate as long as there is one. Errors: OSError."""
         path = self._candidate if self._candidate.exists() else self._current
-        return path.read_text(encoding="ascii").strip()
+        try:
+            return path.read_text(encoding="ascii").strip()
+        except UnicodeDecodeError as error:
+            raise OSError(f"{path} holds no key") from error
 
     @property
     def has_candidate(self) -> bool:

@@ -19,7 +19,6 @@ from edge_agent.states import (
     Barrier,
     BarrierMoved,
     Confirm,
-    Emit,
     EnterSafeMode,
     Event,
     Phase,
@@ -51,7 +50,6 @@ class Mover:
         timers: Timers,
         *,
         report: Callable[[], None],
-        events_soon: Callable[[], None],
         phase_changed: Callable[[], None],
         validate: Callable[[Judged], None],
     ) -> None:
@@ -61,7 +59,7 @@ class Mover:
         self.intake = Intake(core, settings, self.advance)
         self.gatekeeper = Gatekeeper(core, plant, self.intake)
         self.watcher = Watcher(core, plant, settings.drivers[0])
-        self._report, self._events_soon = report, events_soon
+        self._report = report
         self._phase_changed, self._validate = phase_changed, validate
         self._rerun: Action | None = None
 
@@ -91,8 +89,6 @@ class Mover:
                 self.core.confirm(action.version)
             elif isinstance(action, Report):
                 self._report()
-            elif isinstance(action, Emit):
-                self._events_soon()
         self.timers.sooner("watch", 0.0)
 
     def _drive(self, action: Apply | Run | EnterSafeMode) -> None:
@@ -194,7 +190,7 @@ class Mover:
             return
         detail = "document.json was changed by somebody else and is put back"
         self.core.emit("drift", "document_changed", detail, version=running.number)
-        self.perform((Run(running), Report(), Emit("drift", running.number, "document_changed")))
+        self.perform((Run(running), Report()))
 
     def drive_again(self) -> None:
         """After trouble with the runtime's files: once more."""

@@ -61,11 +61,11 @@ class Agent:
             settings,
             self.timers,
             report=self._beat,
-            events_soon=self._events_soon,
             phase_changed=self._adopt_tempo,
             validate=self._ask_drivers,
         )
         self.watcher = self.mover.watcher
+        core.outbox_grew = self._events_soon
         self.teller = Teller(core, self.plant)
         keyring = Keyring(settings.key_file)
         road = Road(

@@ -9,13 +9,13 @@ from typing import Any, Protocol
 from edge_agent.cloud import Cloud, Document, Fetched, Held, NothingPublished, Unchanged
 from edge_agent.core import Core, read_root
 from edge_agent.intake import ContentError, Intake
+from edge_agent.patience import Patience
 from edge_agent.reports import SyncFacts, what_changed
-from edge_agent.road import BusyError, RefusedError, RoadError
+from edge_agent.road import RoadError
 from edge_agent.tempo import (
     DEFAULT_HEARTBEAT_S,
     DEFAULT_POLL_S,
     Uniform,
-    backoff_s,
     next_poll_in_s,
     poll_interval_s,
 )
@@ -34,7 +34,11 @@ MOST_EVENTS_AT_ONCE = 100
 MOST_EVENT_BYTES = 192 * 1024
 SOCKET_ANSWER_S = 10.0
 BOOT_JITTER_S = 0.5
+HINT_PAUSE_S = 0.2
 SHORTEST_HEARTBEAT_S, LONGEST_HEARTBEAT_S = 1.0, 3600.0
+
+
+_TIMER_OF = {"fetch": "poll", "fetch_full": "poll", "heartbeat": "heartbeat", "events": "events"}
 
 
 class Socket(Protocol):
@@ -72,7 +76,8 @@ class Sync:
         self.poll_s, self.heartbeat_s = DEFAULT_POLL_S, DEFAULT_HEARTBEAT_S
         self.server_poll_s: float | None = None
         self.server_heartbeat_s: float | None = None
-        self._failures = 0
+        self._patience = Patience(core.clock.seconds, uniform)
+        self._polled_s = float("-inf")
         self._busy: set[str] = set()
         self._again: set[str] = set()
         self._seq = 0
@@ -118,8 +123,10 @@ class Sync:
         self._timers.sooner("events", 0.05)
 
     def soon(self, within_s: float = 0.0) -> None:
-        """Somebody hints that there is something new."""
-        self._timers.sooner("poll", self._uniform(0.0, within_s) if within_s else 0.0)
+        """Somebody hints that there is something new: even a flood of hints makes few fetches."""
+        wait_s = self._uniform(0.0, within_s) if within_s else 0.0
+        paced_s = self._polled_s + HINT_PAUSE_S - self._core.clock.seconds()
+        self._timers.sooner("poll", max(wait_s, paced_s, self._patience.least_wait_s("poll")))
 
     def _submit(self, name: str, job: Callable[[], Any]) -> bool:
         """One job of a kind at a time; asked for meanwhile, it runs once more afterwards."""
@@ -136,19 +143,17 @@ class Sync:
         if done.error is not None:
             self._failed(done.name, done.error)
         else:
-            self._worked()
+            self._road_works()
             self._done[done.name](done.result)
         if done.name in self._again:
             self._again.discard(done.name)
             self._timers.sooner("heartbeat" if done.name == "heartbeat" else "poll", 0.0)
 
-    def _worked(self) -> None:
+    def _road_works(self) -> None:
         self.facts.problem = ""
         self._socket.key_works()
-        if self._failures:
-            self._failures = 0
-            for name in ("poll", "heartbeat", "events"):
-                self._timers.sooner(name, self._uniform(0.0, 1.0))
+        for name in self._patience.road_is_back():
+            self._timers.sooner(name, self._uniform(0.0, 1.0))
 
     def _failed(self, name: str, error: Exception) -> None:
         """Backoff for the road's troubles; a plain no is asked again at the usual time only."""
@@ -156,19 +161,15 @@ class Sync:
         if detail != self.facts.problem:
             log.warning("%s: %s", name, detail)
         self.facts.problem = detail
-        refused = isinstance(error, RefusedError)
-        floor_s = error.retry_after_s if isinstance(error, BusyError) else 0.0
-        self._failures += 1
-        cap_s = self._beat_interval_s() if name == "heartbeat" else self.interval_s()
-        wait_s = cap_s if refused else backoff_s(self._failures, cap_s, self._uniform, floor_s)
-        if name in {"fetch", "fetch_full"}:
+        timer = _TIMER_OF.get(name)
+        if timer is None:
+            return
+        if timer == "poll":
             self.facts.polls_failed += 1
-            self._timers.later("poll", wait_s)
-        elif name == "heartbeat":
+        elif timer == "heartbeat":
             self._told = None
-            self._timers.later("heartbeat", wait_s)
-        elif name == "events":
-            self._timers.later("events", wait_s)
+        cap_s = self._beat_interval_s() if timer == "heartbeat" else self.interval_s()
+        self._timers.later(timer, self._patience.failed(timer, error, cap_s))
 
     # --- fetching
 
@@ -184,6 +185,7 @@ class Sync:
             ask = Held(ask.since, None, None)
         if self._submit("fetch", lambda: self._cloud.fetch(ask)):
             self.facts.polls_scheduled += 1
+            self._polled_s = self._core.clock.seconds()
         self._schedule_poll()
 
     def _schedule_poll(self) -> None:
@@ -204,6 +206,7 @@ class Sync:
             self._mistrust(error)
             return
         self._mistrusted = 0
+        self._patience.worked("poll")
         self.facts.polls_ok += 1
         self.facts.last_sync_at = self._core.clock.moment().wall
 
@@ -211,8 +214,10 @@ class Sync:
         self.nothing_published = isinstance(fetched, NothingPublished)
         if isinstance(fetched, Document):
             self._intake.take(fetched)
-        elif isinstance(fetched, Unchanged) and fetched.manifest is not None:
-            self._intake.vouch(fetched.manifest)
+        elif isinstance(fetched, Unchanged):
+            if fetched.manifest is not None:
+                self._intake.vouch(fetched.manifest)
+            self._intake.settle_held()
 
     def _content_differs(self, error: ContentError) -> None:
         """Rule 9: a delta that does not lead where its manifest says costs one full fetch."""
@@ -234,6 +239,10 @@ class Sync:
 
     def beat(self) -> None:
         """Say how things are, over the socket while there is one."""
+        wait_s = 0.0 if self.socket_up else self._patience.least_wait_s("heartbeat")
+        if wait_s > 0:
+            self._timers.later("heartbeat", wait_s)
+            return
         if "heartbeat" in self._busy or self._awaiting_socket is not None:
             self._again.add("heartbeat")
             return
@@ -257,6 +266,7 @@ class Sync:
         if self._awaiting_socket is not None:
             self._awaiting_socket, self._told = None, None
             self.socket_up = False
+            self.facts.transport = "polling"
             self._again.discard("heartbeat")
             self.beat()
 
@@ -269,7 +279,6 @@ class Sync:
     def socket_answered(self, answer: HeartbeatAnswer) -> None:
         self._awaiting_socket = None
         self._timers.cancel("socket_answer")
-        self._worked()
         self.answered(answer)
         if "heartbeat" in self._again:
             self._again.discard("heartbeat")
@@ -277,6 +286,7 @@ class Sync:
 
     def answered(self, answer: HeartbeatAnswer) -> None:
         """The server's tempo, what it wants us to run, and what it asks for."""
+        self._patience.worked("heartbeat")
         offset_s = (parse_instant(answer.server_time) - self._core.clock.wall()).total_seconds()
         # The server's time comes in whole seconds: below that nothing is known.
         self.facts.offset_ms = 0 if abs(offset_s) <= 1 else round(offset_s * 1000)
@@ -320,6 +330,7 @@ class Sync:
         except ProtocolError as error:
             self._failed("events", RoadError(f"the answer to events is not ours: {error.detail}"))
             return
+        self._patience.worked("events")
         for refused in answer.rejected:
             log.error("the server refused the event %s: %s", refused["id"], refused["code"])
         refused_ids = {one["id"] for one in answer.rejected}

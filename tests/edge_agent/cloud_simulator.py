@@ -293,7 +293,9 @@ class _Socket:
         except OSError:
             pass
         finally:
-            self.cloud.sockets.remove(self)
+            with self.cloud.changed:
+                self.cloud.sockets.remove(self)
+                self.cloud.changed.notify_all()
 
     def _take(self, data: bytes) -> None:
         with self.writing:
