@@ -266,10 +266,10 @@ class Core:
 
     def freshen(self, manifest: Manifest, envelope: str) -> None:
         """A re-issued manifest of what was seen: newer dates for it, nothing else moves."""
-        if manifest.issued_at <= self.floor.issued_at and manifest.expires_at == self.floor.expires_at:
-            return
-        newest = max(self.floor.issued_at, manifest.issued_at)
-        floor = replace(self.floor, issued_at=newest, expires_at=manifest.expires_at)
+        dates = (manifest.issued_at, manifest.expires_at)
+        if dates == (self.floor.issued_at, self.floor.expires_at) or dates[0] < self.floor.issued_at:
+            return  # an older one, played again, must not make what is held expire sooner
+        floor = replace(self.floor, issued_at=dates[0], expires_at=dates[1])
         root_version = max(self.roots)
         held = Version(manifest.epoch, manifest.version, "", None, "", {})
 
