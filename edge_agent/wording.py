@@ -70,6 +70,8 @@ def _link(live: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     rows = [("link", f"{sync['transport']}, last sync {sync['last_sync_at'] or 'never'}")]
     if live["next_poll_in_s"] is not None:
         rows.append(("next poll", f"in {live['next_poll_in_s']:.0f} s"))
+    bad = sorted(name for name, part in live["health"].items() if not part["ok"])
+    rows.append(("health", f"trouble with {', '.join(bad)}" if bad else "all well"))
     offset = live["clock"]["offset_ms"]
     if offset is not None and not live["clock"]["synced"]:
         rows.append(("clock", f"{offset / 1000:+.0f} s away from the server's: set the time"))

@@ -14,16 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.frames import Opcode
-from websockets.http11 import Request
-from websockets.server import ServerProtocol
-
 from edge_protocol.canonical import canonical, etag, section_digest, version_digest
 from edge_protocol.envelope import Envelope, keyid, private_key_from_seed, public_text, seal, signer
 from edge_protocol.instants import format_instant
 from edge_protocol.keys import new_credential
 from edge_protocol.manifest import MANIFEST_TYPE, Manifest
 from edge_protocol.trust import ROOT_TYPE, Role, TrustRoot
+from tests.edge_agent.notice_socket import NoticeSocket
 
 EDGE_ID = "acme-north-1"
 WAIT_S = 30.0
@@ -266,69 +263,6 @@ class CloudSimulator:
             socket.end()
 
 
-class _Socket:
-    """One notice socket, by the sans-I/O protocol of websockets over the handler's connection."""
-
-    def __init__(self, handler: _Handler) -> None:
-        self.cloud, self.connection = handler.cloud, handler.connection
-        self.protocol = ServerProtocol(max_size=64 * 1024)
-        self.writing = threading.Lock()
-        head = f"{handler.command} {handler.path} HTTP/1.1\r\n" + str(handler.headers)
-        self.protocol.receive_data(head.replace("\r\n", "\n").replace("\n", "\r\n").encode())
-
-    def run(self) -> None:
-        (request,) = self.protocol.events_received()
-        assert isinstance(request, Request)
-        with self.writing:
-            self.protocol.send_response(self.protocol.accept(request))
-            self._flush()
-        with self.cloud.changed:
-            self.cloud.sockets.append(self)
-            self.cloud.changed.notify_all()
-        newest = self.cloud.versions[-1].number if self.cloud.versions else 0
-        self.say({"type": "hello", "protocol": 1, "version": newest, "ping_seconds": 30})
-        try:
-            while not self.protocol.close_expected() and (data := self.connection.recv(65536)):
-                self._take(data)
-        except OSError:
-            pass
-        finally:
-            with self.cloud.changed:
-                self.cloud.sockets.remove(self)
-                self.cloud.changed.notify_all()
-
-    def _take(self, data: bytes) -> None:
-        with self.writing:
-            self.protocol.receive_data(data)
-            frames = self.protocol.events_received()
-            self._flush()
-        for frame in frames:
-            if frame.opcode is not Opcode.TEXT or self.cloud.lies.silent_socket:
-                continue
-            body = json.loads(frame.data)
-            if body.pop("type") == "heartbeat":
-                self.say({"type": "heartbeat.ok", **self.cloud.heard(body)})
-
-    def say(self, notice: dict[str, Any]) -> None:
-        with self.writing:
-            self.protocol.send_text(json.dumps(notice).encode())
-            self._flush()
-
-    def close(self, code: int) -> None:
-        with self.writing:
-            self.protocol.send_close(code, "")
-            self._flush()
-
-    def end(self) -> None:
-        with suppress(OSError):
-            self.connection.shutdown(2)
-
-    def _flush(self) -> None:
-        for data in self.protocol.data_to_send():
-            if data:
-                self.connection.sendall(data)
-
-
 class _Handler(BaseHTTPRequestHandler):
     cloud: CloudSimulator
     protocol_version = "HTTP/1.1"
@@ -354,7 +288,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self._key() is None:
             self._problem(401, "unauthenticated")
             return
-        _Socket(self).run()
+        NoticeSocket(self, self.cloud).run()
 
     def _key(self) -> str | None:
         sent = self.headers.get("Authorization", "").removeprefix("Bearer ")
