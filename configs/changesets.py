@@ -83,16 +83,18 @@ def publish_draft(
     signer: Signer,
     reason: str | None = None,
     preview_digest: str | None = None,
+    is_rebased: bool = False,
 ) -> Outcome:
     """Publish a draft as it is stored. `reason`, if given, takes the place of the draft's.
 
-    Errors: ChangeRefused, Conflict (paths touched since its base), PreviewChanged, NotInState, Unknown.
+    Errors: ChangeRefused, Conflict (paths touched since its base), LayerInRollout, PreviewChanged,
+    NotInState, Unknown.
     """
 
     def planner() -> Plan:
         row = draft(change_set_id)
         change = change_of(row, reason=reason)
-        plan = publishing.prepare(organization_id, change, now=now)
+        plan = publishing.prepare(organization_id, change, now=now, is_rebased=is_rebased)
         refuse_conflicts(plan, row.base)
         return plan
 

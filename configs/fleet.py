@@ -50,6 +50,14 @@ class EdgeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a layer is to become when its rollout completes."""
+
+    rollout_id: UUID
+    revision_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class LayerState:
     """A layer as it is: `layer_id` and `revision_id` None, number 0 and {} where there is none yet.
 
@@ -64,6 +72,7 @@ class LayerState:
     number: int
     body: JsonObject
     newest: int = 0
+    candidate: Candidate | None = None  # of an open rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +153,9 @@ def _loads(text: str | None) -> Any:
 
 _LAYERS = """
 SELECT l.scope, s.code, e.edge_id, s.id, e.id, l.id, r.id, r.number, r.body,
-       (SELECT max(n.number) FROM configs_revision n WHERE n.layer_id = l.id)
+       (SELECT max(n.number) FROM configs_revision n WHERE n.layer_id = l.id), o.rollout_id, o.candidate_id
   FROM configs_layer l
+  LEFT JOIN configs_rolloutlayer o ON o.layer_id = l.id AND o.is_open
   LEFT JOIN edges_site s ON s.id = l.site_id
   LEFT JOIN edges_edge e ON e.id = l.edge_id
   LEFT JOIN configs_revision r ON r.id = l.baseline_id
@@ -168,7 +178,20 @@ def layers(
         cursor.execute(_LAYERS, parameters)
         rows = cursor.fetchall()
     found = {}
-    for scope, site_code, edge_id, site_id, edge_uid, layer_id, revision_id, number, body, newest in rows:
+    for (
+        scope,
+        site_code,
+        edge_id,
+        site_id,
+        edge_uid,
+        layer_id,
+        revision_id,
+        number,
+        body,
+        newest,
+        rollout,
+        candidate,
+    ) in rows:
         address = Address(scope, {Scope.SITE: site_code, Scope.EDGE: edge_id}.get(scope, code))
         found[address] = LayerState(
             address,
@@ -179,6 +202,7 @@ def layers(
             number or 0,
             orjson.loads(body or "{}"),
             newest or 0,
+            None if rollout is None else Candidate(rollout, candidate),
         )
     return found
 

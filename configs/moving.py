@@ -48,6 +48,7 @@ class Moves:
     motion: Motion
     baseline: UUID | None
     site_baselines: Mapping[UUID, UUID]
+    rebased: Mapping[UUID | None, UUID]  # from a rollout's candidate to the one made anew
 
     @classmethod
     def of(
@@ -58,6 +59,7 @@ class Moves:
         motion: Motion,
         *,
         baselines: tuple[UUID | None, Mapping[UUID, UUID]],
+        rebased: Mapping[UUID | None, UUID],
     ) -> "Moves":
         """`revisions` of changed layers win over `baselines`, which they are about to become."""
         sites = {
@@ -82,6 +84,7 @@ class Moves:
             motion=motion,
             baseline=organization or baselines[0],
             site_baselines={**baselines[1], **sites},
+            rebased=rebased,
         )
 
     def of_edge(self, facts: EdgeFacts) -> tuple[Pins, Why | None]:
@@ -90,7 +93,7 @@ class Moves:
             return facts.pins, "retired"
         if facts.uid in self.excluded:
             return facts.pins, "excluded"
-        own = self.edges.get(facts.uid, facts.pins.edge)
+        own = self.rebased.get(facts.pins.edge) or self.edges.get(facts.uid, facts.pins.edge)
         if facts.held and facts.uid not in self.motion.released:
             moved = facts.pins if own == facts.pins.edge else replace(facts.pins, edge=own)
             stays = own == facts.pins.edge and facts.uid not in self.motion.edges
@@ -99,9 +102,9 @@ class Moves:
 
     def _free(self, facts: EdgeFacts, own: UUID | None) -> Pins:
         pins = facts.pins
-        organization = self.organization or pins.organization
+        organization = self.rebased.get(pins.organization) or self.organization or pins.organization
         site_id = self.destinations.get(facts.uid, facts.site_id)
-        site = self.sites.get(site_id, pins.site)
+        site = self.rebased.get(pins.site) or self.sites.get(site_id, pins.site)
         if facts.uid in self.destinations:
             site = self.site_baselines.get(site_id)
         if facts.uid in self.motion.released:

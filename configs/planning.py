@@ -23,6 +23,8 @@ from configs.moving import STILL, Motion, Moves
 from configs.outcomes import Affected, Caution, Preview, Unaffected
 from configs.refusals import ChangeRefused
 from configs.resolving import PROFILES, Resolver, Section
+from configs.rollouts import rebasing
+from configs.rollouts.rebasing import Rebased
 from configs.shapes import DEVICES
 from configs.targets import Targets
 from edge_protocol.canonical import JsonObject, JsonValue
@@ -56,6 +58,7 @@ class Plan:
     cautions: tuple[Caution, ...] = ()
     frozen: Mapping[UUID, str] = field(default_factory=dict)  # edges to hold, by source
     kinds: Mapping[UUID, tuple[str, int]] = field(default_factory=dict)  # edge -> (kind, content_of)
+    rebased: tuple[Rebased, ...] = ()  # candidates of rollouts, made anew on the new baselines
 
     @cached_property
     def affected(self) -> tuple[EdgePlan, ...]:
@@ -116,18 +119,37 @@ def sequence(organization_id: UUID) -> int:
     return row or 0
 
 
-def plan(organization_id: UUID, change: Change, *, now: datetime, motion: Motion = STILL) -> Plan:
-    """What `change` would do now. Needs a scope. Errors: ChangeRefused with every reason."""
+def plan(
+    organization_id: UUID,
+    change: Change,
+    *,
+    now: datetime,
+    motion: Motion = STILL,
+    is_rebased: bool = False,
+) -> Plan:
+    """What `change` would do now, and to candidates too if `is_rebased`. Needs a scope.
+
+    Errors: ChangeRefused with every reason; Conflict with a rollout that it would be rebased under.
+    """
     base = ground(organization_id)
     meant = targets.find(base.organization, change, now=now)
     states = _states(base.organization, meant)
     application = editing.apply({address: one.body for address, one in states.items()}, meant.operations)
+    rebased = rebasing.rebase(states, application) if is_rebased else ()
     revisions = {address: uuid4() for address in application.bodies}
     baselines = _baselines(organization_id, application, motion)
-    moves = Moves.of(meant, application, revisions, motion, baselines=baselines)
+    moves = Moves.of(
+        meant,
+        application,
+        revisions,
+        motion,
+        baselines=baselines,
+        rebased={one.old: one.new for one in rebased},
+    )
     concerned = fleet.edges(organization_id, _reach(meant, application, motion))
     targeted = [(facts, *moves.of_edge(facts)) for facts in concerned]
     new_bodies = {revisions[address]: body for address, body in application.bodies.items()}
+    new_bodies |= {one.new: one.body for one in rebased}
     resolver, judge = judges(organization_id, targeted, new_bodies)
     decider = Decider(resolver, judge, application.applied)
     edges = decider.decide(targeted, lifted=motion.lifted)
@@ -152,6 +174,7 @@ def plan(organization_id: UUID, change: Change, *, now: datetime, motion: Motion
         blobs=decider.blobs,
         frozen={one.facts.uid: HoldSource.EXCLUDE for one in edges if _left_out(one)},
         cautions=(*cautioning.no_effect(application.applied), *decider.cautions),
+        rebased=rebased,
     )
 
 

@@ -16,6 +16,7 @@ from configs.moving import STILL, Motion
 from configs.outcomes import Outcome, Preview
 from configs.planning import Plan
 from configs.refusals import StaleLayer
+from configs.rollouts import rebasing
 from configs.signing import Signer
 from edges import tenancy
 
@@ -38,9 +39,16 @@ def preview(*, organization_id: UUID, change: Change, now: datetime, motion: Mot
     return preview
 
 
-def prepare(organization_id: UUID, change: Change, *, now: datetime, motion: Motion = STILL) -> Plan:
-    """A plan that passed every check, locks included. Needs a scope. Errors: ChangeRefused."""
-    plan = planning.plan(organization_id, change, now=now, motion=motion)
+def prepare(
+    organization_id: UUID,
+    change: Change,
+    *,
+    now: datetime,
+    motion: Motion = STILL,
+    is_rebased: bool = False,
+) -> Plan:
+    """A plan that passed every check, locks included. Needs a scope. Errors: ChangeRefused, Conflict."""
+    plan = planning.plan(organization_id, change, now=now, motion=motion, is_rebased=is_rebased)
     locking.check(plan)
     return plan
 
@@ -55,16 +63,19 @@ def publish(
     preview_digest: str | None = None,
     expected_revisions: Mapping[Address, int] | None = None,
     motion: Motion = STILL,
+    is_rebased: bool = False,
 ) -> Outcome:
     """Make `change` what the edges should run.
 
-    `expected_revisions`: the layers' revision numbers that the author saw; `preview_digest`: the promise.
-    Errors: ChangeRefused, PreviewChanged, StaleLayer, ClockRefused. Nothing is stored when one is raised.
+    `expected_revisions`: the layers' revision numbers that the author saw; `preview_digest`: the promise;
+    `is_rebased`: candidates of open rollouts take the change as well.
+    Errors: ChangeRefused, Conflict, LayerInRollout, PreviewChanged, StaleLayer, ClockRefused. Nothing is
+    stored when one is raised.
     """
     check_change(change)
 
     def planner() -> Plan:
-        plan = prepare(organization_id, change, now=now, motion=motion)
+        plan = prepare(organization_id, change, now=now, motion=motion, is_rebased=is_rebased)
         _check_expected(plan, expected_revisions or {})
         return plan
 
@@ -86,7 +97,7 @@ def publish_plan(
     """Plan until nothing moves between reading and writing, then write. `draft` gives the draft, locked."""
     for _ in range(OPTIMISTIC_ATTEMPTS):
         with tenancy.scope([organization_id]):
-            plan = planner()
+            plan = _unhindered(planner())
         sealed = sealing.seal(plan, signer=signer, now=now)
         with tenancy.scope([organization_id]):
             storing.lock(organization_id)
@@ -94,9 +105,15 @@ def publish_plan(
                 return _store(plan, sealed, actor=actor, now=now, preview_digest=preview_digest, draft=draft)
     with tenancy.scope([organization_id]):
         storing.lock(organization_id)
-        plan = planner()
+        plan = _unhindered(planner())
         sealed = sealing.seal(plan, signer=signer, now=now)
         return _store(plan, sealed, actor=actor, now=now, preview_digest=preview_digest, draft=draft)
+
+
+def _unhindered(plan: Plan) -> Plan:
+    """Errors: LayerInRollout."""
+    rebasing.refuse(plan.states, plan.application, kind=plan.change.kind, rebased=plan.rebased)
+    return plan
 
 
 def _store(

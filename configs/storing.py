@@ -13,6 +13,7 @@ from configs.changes import Actor, Address
 from configs.models import ChangeSet, Layer, Operation, Quarantine, Revision, State
 from configs.planning import Plan
 from configs.resolving import members
+from configs.rollouts import rebasing
 from configs.sealing import Sealed
 from edge_protocol.canonical import canonical
 from edges import notices, organizing
@@ -138,8 +139,8 @@ class Writing:
             for address, state in self.plan.states.items()
             if address in changed and state.layer_id is None
         )
-        Revision.objects.bulk_create(
-            Revision(
+        made = {
+            address: Revision(
                 id=self.plan.revisions[address],
                 organization_id=self.organization_id,
                 layer_id=ids[address],
@@ -152,7 +153,9 @@ class Writing:
                 created_at=self.now,
             )
             for address, body in changed.items()
-        )
+        }
+        Revision.objects.bulk_create(made.values())
+        rebasing.store(self.plan.rebased, made)
         return {address: states[address].newest + 1 for address in changed}
 
     def _baselines(self) -> None:

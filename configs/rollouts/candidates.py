@@ -51,6 +51,13 @@ class Layers:
         return frozenset(one.candidate_id for one in self.rows)
 
     @property
+    def promotable(self) -> frozenset[UUID]:
+        """An edge that was taken back by itself has another baseline by now, and keeps it."""
+        return frozenset(
+            one.candidate_id for one in self.rows if one.candidate.parent_id == one.layer.baseline_id
+        )
+
+    @property
     def forward(self) -> Aim:
         return self._aim({one.pk: one.candidate_id for one in self.rows})
 
@@ -74,4 +81,4 @@ class Layers:
 
 def of(rollout: Rollout) -> Layers:
     """One query."""
-    return Layers(tuple(RolloutLayer.objects.filter(rollout=rollout).select_related("layer")))
+    return Layers(tuple(RolloutLayer.objects.filter(rollout=rollout).select_related("layer", "candidate")))

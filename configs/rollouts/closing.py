@@ -28,7 +28,7 @@ ENDS = {
 def complete(row: Rollout, layers: Layers, *, stragglers: int, now: datetime) -> None:
     """Every edge that nothing is new for takes the pins at once; the others become stragglers."""
     storing.advance(row.organization_id, numbered=False)
-    storing.promote(sorted(layers.candidates), row.organization_id)
+    storing.promote(sorted(layers.promotable), row.organization_id)
     RolloutLayer.objects.filter(rollout=row).update(is_open=False)
     change_set = row.change_set
     change_set.state, change_set.published_at, change_set.published_by = State.PUBLISHED, now, row.by

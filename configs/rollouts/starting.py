@@ -12,8 +12,8 @@ from configs.deciding import EdgePlan
 from configs.models import ChangeSet, Revision
 from configs.outcomes import Preview
 from configs.planning import Plan
-from configs.refusals import ChangeError, ChangeRefused, LayerInRollout
-from configs.rollouts import assigning, policies, rows, sightings
+from configs.refusals import ChangeError, ChangeRefused
+from configs.rollouts import assigning, policies, rebasing, rows, sightings
 from configs.rollouts.assigning import Assigned, Candidate
 from configs.rollouts.events import Entry
 from configs.rollouts.models import Rollout, RolloutLayer, RolloutTarget, RolloutWave
@@ -85,30 +85,8 @@ def _plan(row: ChangeSet, now: datetime) -> Plan:
     changesets.refuse_conflicts(plan, row.base)
     if plan.application.moves or plan.application.retired:
         raise _refused("moving and retiring edges takes effect at once: publish it instead")
-    refuse_open(plan)
+    rebasing.refuse(plan.states, plan.application, kind=plan.change.kind)
     return plan
-
-
-def refuse_open(plan: Plan) -> None:
-    """Errors: LayerInRollout when a layer of the plan has a candidate already. One query."""
-    layers = {
-        plan.states[one].layer_id: one
-        for one in plan.application.bodies
-        if plan.states[one].layer_id is not None
-    }
-    taken = RolloutLayer.objects.filter(layer__in=list(layers), is_open=True).select_related(
-        "rollout__change_set"
-    )
-    found = list(taken)
-    if not found:
-        return
-    rollout = found[0].rollout
-    named = ", ".join(sorted(str(layers[one.layer_id]) for one in found))
-    raise LayerInRollout(
-        f"{named} is being rolled out by #{rollout.change_set.number}.",
-        rollout=str(rollout.pk),
-        layers=[layers[one.layer_id].to_dict() for one in found],
-    )
 
 
 def _refused(detail: str) -> ChangeRefused:

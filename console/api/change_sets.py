@@ -108,7 +108,9 @@ class ChangeSets(Call):
 
     def _create(self, organization: Organization, change: Change, body: Mapping[str, Any]) -> Response:
         act = publishing.publish if body["publish"] else changesets.create_draft
-        more: dict[str, Any] = {"signer": signing.signer()} if body["publish"] else {}
+        more: dict[str, Any] = (
+            {"signer": signing.signer(), "is_rebased": body["rebase"]} if body["publish"] else {}
+        )
         answer = act(
             organization_id=organization.pk,
             change=change,
@@ -189,6 +191,7 @@ class Publish(Call):
                 **which,
                 reason=body.get("reason"),
                 preview_digest=body.get("preview_digest"),
+                is_rebased=body["rebase"],
                 actor=self.actor(),
                 now=self.now,
                 signer=signing.signer(),

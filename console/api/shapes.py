@@ -121,6 +121,7 @@ class NewChangeSet(Exact):
     selector = SelectorShape(required=False)
     exclude = texts(maximum=100_000)
     publish = Flag(required=False, default=False)
+    rebase = Flag(required=False, default=False, help_text="Rollouts of these layers take it as well")
     preview_digest = Text(max_length=64, required=False)
 
 
@@ -133,6 +134,7 @@ class DraftChange(Exact):
 
 class Publishing(Exact):
     reason = Text(max_length=REASON, required=False)
+    rebase = Flag(required=False, default=False, help_text="Rollouts of these layers take it as well")
     preview_digest = Text(max_length=64, required=False)
 
 
