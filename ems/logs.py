@@ -63,6 +63,8 @@ def configuration(*, level: str, as_json: bool) -> dict[str, Any]:
         # Their own handlers would write every line twice, or in a form of their own.
         "loggers": {
             name: {"handlers": [], "level": level, "propagate": True}
-            for name in ("django", "django.server", "uvicorn", "uvicorn.error", "uvicorn.access")
-        },
+            for name in ("django", "django.server", "uvicorn", "uvicorn.error")
+        }
+        # A line for every poll that finds nothing new costs as much as the poll.
+        | {"uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True}},
     }

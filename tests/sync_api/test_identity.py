@@ -196,3 +196,18 @@ def test_query_counts_of_identity_calls(
     # 1 edge_poll; 1 the root
     with django_assert_num_queries(2):
         asker.client.get("/api/v1/trust/roots/1", headers=asker.headers())
+
+
+def test_query_counts_of_enrolling(candidate: Candidate, django_assert_num_queries: Any) -> None:
+    # the token's door; the limit's lease; the door again, inside the use case; savepoint, tenant;
+    # the edge, locked; the token, locked; the candidates voided; the live key; the new key; the token
+    # used; what the machine said of itself; tenant back, release; root 1
+    with django_assert_num_queries(15):
+        assert candidate.enroll().status_code == 201
+
+
+def test_query_counts_of_rotating(asker: Asker, django_assert_num_queries: Any) -> None:
+    # edge_poll; the limits' lease; savepoint, tenant; the edge, locked; the key; the candidates voided;
+    # the new key; tenant back, release
+    with django_assert_num_queries(10):
+        assert asker.post("keys/rotate", {}).status_code == 201
