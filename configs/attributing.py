@@ -35,8 +35,8 @@ def errors(
     found = []
     for facts, pins, problem in refused:
         if pins not in traced:
-            traced[pins] = _scopes(pins, bodies, registries)
-        scope = deepest(traced[pins], problem.path)
+            traced[pins] = deepest(_scopes(pins, bodies, registries))
+        scope = nearest(traced[pins], problem.path)
         targets = {
             Scope.ORGANIZATION: organization.code,
             Scope.SITE: moves.get(facts.edge_id, facts.site_code),
@@ -66,11 +66,23 @@ def _scopes(
     return {}
 
 
-def deepest(scopes: Mapping[Path, str], pointer: str) -> str:
+def deepest(scopes: Mapping[Path, str]) -> dict[Path, str]:
+    """For every path at or above a leaf, the deepest layer with a leaf there or below; registries aside."""
+    found: dict[Path, str] = {}
+    for leaf, scope in scopes.items():
+        if scope not in _DEPTH:
+            continue
+        for depth in range(len(leaf) + 1):
+            known = found.get(leaf[:depth])
+            if known is None or _DEPTH[Scope(scope)] > _DEPTH[Scope(known)]:
+                found[leaf[:depth]] = scope
+    return found
+
+
+def nearest(contributors: Mapping[Path, str], pointer: str) -> str:
     """The deepest layer with a leaf at, below or (failing that) beside the path's nearest ancestor."""
     path = split(pointer)
     for depth in range(len(path), -1, -1):
-        near = {scope for leaf, scope in scopes.items() if leaf[:depth] == path[:depth]} & set(_DEPTH)
-        if near:
-            return max(near, key=lambda scope: _DEPTH[Scope(scope)])
+        if path[:depth] in contributors:
+            return contributors[path[:depth]]
     return Scope.ORGANIZATION

@@ -31,6 +31,9 @@ from edge_protocol.canonical import JsonObject, JsonValue
 from edge_protocol.pointers import MISSING
 from edges.models import Organization
 
+# Reasons told of a refused change; how many there are is told too.
+MOST_TOLD = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Ground:
@@ -156,12 +159,12 @@ def plan(
     if decider.refused and motion.registry is None:
         found = attributing.errors(
             base.organization,
-            decider.refused,
+            decider.refused[:MOST_TOLD],
             new_bodies=new_bodies,
             registries=judge.registries,
             moves=application.moves,
         )
-        raise ChangeRefused(found)
+        raise ChangeRefused(found, total=len(decider.refused))
     return Plan(
         ground=base,
         change=change,

@@ -50,9 +50,11 @@ class ChangeError:
 
 
 class ChangeRefused(Refusal):
-    def __init__(self, errors: Sequence[ChangeError]) -> None:
-        first = errors[0]
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    """`total`: how many there are, where `errors` are only the first of them."""
+
+    def __init__(self, errors: Sequence[ChangeError], *, total: int | None = None) -> None:
+        first, total = errors[0], total or len(errors)
+        more = f" (and {total - 1} more)" if total > 1 else ""
         super().__init__(f"{first.rule}: {first.detail}{more}")
         self.errors = list(errors)
 
