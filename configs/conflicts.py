@@ -8,7 +8,7 @@ from django.db import connection
 
 from configs.changes import LAYER_OPS, Operation
 from configs.fleet import LayerState
-from edge_protocol.pointers import touches
+from edge_protocol.pointers import Touching
 
 # Every published step on these layers that led from the given revision to the baseline.
 _SINCE = """
@@ -51,10 +51,14 @@ def since(
     with connection.cursor() as cursor:
         cursor.execute(_SINCE, [*map(list, zip(*moved, strict=True)), organization_id])
         rows = cursor.fetchall()
-    ours = [(one.scope, one.target, one.path) for one in operations if one.op in LAYER_OPS]
+    ours: dict[tuple[str, str], list[str]] = {}
+    for one in operations:
+        if one.op in LAYER_OPS:
+            ours.setdefault((one.scope, one.target), []).append(one.path)
+    touching = {address: Touching(paths) for address, paths in ours.items()}
     names = ("scope", "target", "path", "change_set", "number", "author")
     return [
         dict(zip(names, (*row[:3], str(row[3]), *row[4:]), strict=True))
         for row in rows
-        if any((scope, target) == row[:2] and touches(path, row[2]) for scope, target, path in ours)
+        if row[:2] in touching and touching[row[:2]].any(row[2])
     ]

@@ -12,13 +12,14 @@ import orjson
 from django.db import connection
 
 from configs.changes import Address
+from configs.editing import Application
 from configs.models import Scope
 from configs.planning import Plan
 from configs.refusals import ChangeError, ChangeRefused
 from edge_protocol.canonical import JsonObject
 from edge_protocol.layout import LAYERED, LOCK
 from edge_protocol.locks import LockViolation, lock_violations
-from edge_protocol.pointers import split, touches
+from edge_protocol.pointers import Touching, split
 from edge_protocol.provenance import Layer
 
 RULE = "lock"
@@ -71,6 +72,7 @@ class _Stack:
         self._new_sites = dict(self._sites)
         for edge_id, code in plan.application.moves.items():
             self._new_sites[Address(Scope.EDGE, edge_id)] = plan.targets.sites[code]
+        self._written = _written(plan.application)
         self._site_addresses = {
             site: address for address, site in self._sites.items() if address.scope == Scope.SITE
         }
@@ -107,13 +109,17 @@ class _Stack:
         ]
 
     def _writes(self, address: Address, path: str) -> bool:
-        return any(
-            one.operation.address == address
-            and one.operation.op in _WRITES
-            and one.changed
-            and touches(one.operation.path, path)
-            for one in self._plan.application.applied
-        )
+        written = self._written.get(address)
+        return written is not None and written.any(path)
+
+
+def _written(application: Application) -> dict[Address, Touching]:
+    """What the change's own steps alter, by layer."""
+    paths: dict[Address, list[str]] = {}
+    for one in application.applied:
+        if one.operation.op in _WRITES and one.changed:
+            paths.setdefault(one.operation.address, []).append(one.operation.path)
+    return {address: Touching(altered) for address, altered in paths.items()}
 
 
 def _layer(address: Address, body: JsonObject) -> Layer:

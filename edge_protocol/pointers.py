@@ -3,6 +3,7 @@
 `/scheduler/controllers/ctrl0/parameters/threshold_watts`; `""` is the whole body.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from edge_protocol.canonical import JsonValue
@@ -93,3 +94,17 @@ def touches(one: str, other: str) -> bool:
     """Whether a change at one pointer can change the value at the other: equal, above or below."""
     shorter, longer = sorted((split(one), split(other)), key=len)
     return longer[: len(shorter)] == shorter
+
+
+class Touching:
+    """Many pointers at once: whether any of them `touches` another one, without looking at each."""
+
+    def __init__(self, pointers: Iterable[str]) -> None:
+        """Errors: PointerError for a malformed pointer."""
+        self._paths = frozenset(map(split, pointers))
+        self._above = frozenset(path[:depth] for path in self._paths for depth in range(len(path) + 1))
+
+    def any(self, pointer: str) -> bool:
+        """Errors: PointerError for a malformed pointer."""
+        path = split(pointer)
+        return path in self._above or any(path[:depth] in self._paths for depth in range(len(path)))

@@ -18,7 +18,7 @@ from configs.refusals import Conflict, LayerInRollout
 from configs.resolving import members
 from configs.rollouts.models import Rollout, RolloutLayer
 from edge_protocol.canonical import JsonObject, canonical
-from edge_protocol.pointers import touches
+from edge_protocol.pointers import Touching
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ def _steps(change_sets: Iterable[ChangeSet]) -> dict[UUID, list[Operation]]:
 def _refuse_overlap(
     application: Application, address: Address, theirs: Iterable[Operation], change_set: ChangeSet
 ) -> None:
+    steps = application.layer_operations()
+    ours = Touching(one.operation.path for one in steps if one.operation.address == address)
     paths = [
         {
             "scope": address.scope,
@@ -82,8 +84,7 @@ def _refuse_overlap(
             "author": change_set.author,
         }
         for their in theirs
-        for one in application.layer_operations()
-        if one.operation.address == address and touches(one.operation.path, their.path)
+        if ours.any(their.path)
     ]
     if paths:
         first = paths[0]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from configs import attributing
 from configs.models import Scope
 from configs.planning import MOST_TOLD
-from edge_protocol.pointers import join
+from edge_protocol.pointers import Touching, join, touches
 from tests import build
 from tests.console.conftest import Caller
 
@@ -56,3 +56,30 @@ def test_an_error_is_laid_to_the_same_layer_as_by_looking_at_every_leaf(
             expected = max(near, key=SCOPES.index)
             break
     assert str(attributing.nearest(attributing.deepest(leaves), join(path))) == expected
+
+
+@given(st.lists(paths, max_size=5), paths)
+def test_many_paths_touch_what_one_of_them_touches(
+    ours: list[tuple[str, ...]], theirs: tuple[str, ...]
+) -> None:
+    pointers = [join(path) for path in ours]
+    expected = any(touches(pointer, join(theirs)) for pointer in pointers)
+    assert Touching(pointers).any(join(theirs)) is expected
+
+
+@pytest.mark.django_db
+def test_a_conflict_of_thousands_of_paths_is_found_without_comparing_each_with_each(
+    published: build.Cast, alice: Caller
+) -> None:
+    """A draft and what was published since, of 3,000 steps each: nine million pairs."""
+    steps = [
+        {"scope": "edge", "target": "acme-north-1", "op": "set", "path": f"/extensions/v/k{n}", "value": n}
+        for n in range(3_000)
+    ]
+    moved = [{**step, "path": step["path"].replace("/v/", "/w/")} for step in steps]
+    draft = alice("POST", "/organizations/acme/change-sets", {"reason": "Draft", "operations": steps}).json()
+    body = {"reason": "Meanwhile", "operations": [*moved[:-1], steps[7]], "publish": True}
+    assert alice("POST", "/organizations/acme/change-sets", body).status_code == 201
+    answer = alice("POST", f"/change-sets/{draft['id']}/publish", {})
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert [path["path"] for path in answer.json()["paths"]] == ["/extensions/v/k7"]
