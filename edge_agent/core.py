@@ -356,17 +356,21 @@ class Core:
         return is_sound(stored.version)
 
     def confirm(self, version: Version) -> None:
-        """The second copy of what is good now, then nothing but what is pointed to is kept."""
+        """The second copy of what is good now; then what is no longer needed goes."""
         with suppress(KeyError):
             try:
                 self._second.keep_version(self.stored(version), self.store.bodies(version))
             except OSError as error:
                 self.troubles.storage = f"the second copy cannot be written: {error}"
+        self._documents = {ref: found for ref, found in self._documents.items() if ref == version.ref}
+        self.prune()
+
+    def prune(self) -> None:
+        """Keep what something points to, what was seen last, and the newest in quarantine; drop the rest."""
         state = self.state
         held = (state.committed, state.previous, state.pending, state.next, state.running)
         keep = {found.ref for found in held if found is not None} | {(self.floor.epoch, self.floor.version)}
         keep |= {(entry.epoch, entry.version) for entry in state.quarantine[-2:]}
-        self._documents = {ref: found for ref, found in self._documents.items() if ref == version.ref}
         reach("before:pruned")
         self.write(lambda: self.store.prune(keep))
         reach("after:pruned")

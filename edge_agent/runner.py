@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 HOUSEKEEPING_S = 60.0
 GUARD_NOTE_S = 1800.0
 LONGEST_WAIT_S = 300.0
+MOST_VERSIONS = 8
 
 
 class Stop:
@@ -223,6 +224,8 @@ class Agent:
     def _keep_house(self) -> None:
         self.timers.later("housekeeping", HOUSEKEEPING_S)
         self.core.save_again()
+        if len(self.core.store.versions()) > MOST_VERSIONS:
+            self.core.prune()
         self.plant.tidy()
 
     def _done(self, done: Done) -> None:

@@ -25,7 +25,7 @@ from edge_protocol.canonical import canonical, etag
 from edge_protocol.envelope import Envelope
 from edge_protocol.errors import EpochError, ProtocolError, SignatureError, TrustError, TrustStaleError
 from edge_protocol.instants import parse_instant
-from edge_protocol.messages import EventsAnswer, HeartbeatAnswer, Request
+from edge_protocol.messages import Desired, EventsAnswer, HeartbeatAnswer, Request
 from edge_protocol.trust import first_root, next_root
 
 log = logging.getLogger(__name__)
@@ -297,8 +297,7 @@ class Sync:
         if answer.report_full:
             self._told = None
             self._timers.sooner("heartbeat", 0.0)
-        floor = self._core.floor
-        if answer.desired is not None and (answer.desired.version > floor.version or floor.undecided):
+        if answer.desired is not None and self._differs(answer.desired):
             self.soon()
         if answer.trust_root_version is not None and answer.trust_root_version > max(
             self._core.roots, default=0
@@ -308,6 +307,13 @@ class Sync:
             self.rotate_key()
         for request in answer.requests:
             self._on_request(request)
+
+    def _differs(self, desired: Desired) -> bool:
+        """An older one is no reason to ask; another content under our number is, for the alarm's sake."""
+        floor = self._core.floor
+        if floor.undecided or floor.digest is None or desired.version != floor.version:
+            return floor.undecided or desired.version > floor.version
+        return desired.etag != etag(floor.version, floor.digest)
 
     # --- events, roots, keys
 

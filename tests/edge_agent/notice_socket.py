@@ -36,8 +36,8 @@ class NoticeSocket:
             self.cloud.sockets.append(self)
             self.cloud.changed.notify_all()
         newest = self.cloud.versions[-1].number if self.cloud.versions else 0
-        self.say({"type": "hello", "protocol": 1, "version": newest, "ping_seconds": 30})
         try:
+            self.say({"type": "hello", "protocol": 1, "version": newest, "ping_seconds": 30})
             while not self.protocol.close_expected() and (data := self.connection.recv(65536)):
                 self._take(data)
         except OSError:

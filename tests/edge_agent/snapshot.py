@@ -53,8 +53,8 @@ def copied(snapshot: Snapshot, folder: Path) -> Iterator[Edge]:
     finally:
         edge.close()
         cloud.close_sockets()
-        cloud.wait(lambda one: not one.sockets)
         cloud.requests, cloud.answer_extra, cloud.issued_at, cloud.candidates = [], {}, None, {}
         cloud.lies = Lies()
         for name, value in kept.items():
             setattr(cloud, name, value)
+        cloud.wait(lambda one: not one.sockets)
