@@ -48,6 +48,9 @@ BARS = {"rss_mib": 50.0, "idle_percent": 1.0, "poll_bytes": 900, "version_ms": 1
 def document(threshold: int) -> dict[str, Any]:
     """Of 46 KB with its derived profiles; a new threshold makes a new version."""
     whole = publish.document()
+    whole["modbus_devices"] = whole["modbus_devices"][:-8]  # the profiles take their place
+    kept = {device["device_id"] for device in whole["modbus_devices"]}
+    whole["alarms"] = [one for one in whole["alarms"] if one["channel"].split("/")[0] in kept]
     whole["scheduler"]["controllers"][1]["parameters"]["threshold_watts"] = threshold
     return {**whole, "profiles": named_profiles(whole, builtin_profiles())}
 

@@ -83,19 +83,26 @@ class Core:
     # --- moving
 
     def advance(
-        self, event: Event, *, also: Callable[[], None] | None = None, decided: bool = False
+        self,
+        event: Event,
+        *,
+        also: Callable[[], None] | None = None,
+        seen: Manifest | None = None,
+        decided: bool = False,
     ) -> tuple[Action, ...]:
         """One step of the machine, persisted before its actions are returned.
 
-        `also` writes in the same transaction; `decided` settles what was seen, there too. When nothing
-        can be written, only moves towards safety and the start itself are made, from memory; everything
-        else stays as it was and comes again.
+        In the same transaction: `also` writes, `highest_seen` moves to `seen`, and `decided` (a refusal
+        decides too) settles what was seen. When nothing can be written, only moves towards safety and the
+        start itself are made, from memory; everything else stays as it was and comes again.
         """
         new, actions = step(self.state, event, self.clock.moment())
         emits = [action for action in actions if isinstance(action, Emit)]
         if new == self.state and not emits and also is None and not decided:
             return actions
-        floor = replace(self.floor, undecided=False) if decided else self.floor
+        floor = self.floor if seen is None else self._moved(seen)
+        refused = any(emit.status == "rejected" for emit in emits)
+        floor = replace(floor, undecided=False) if decided or (seen and refused) else floor
         point = _point(self.state, new, event)
         reach(f"before:{point}")
         if not self._save(new, floor, emits, also):
@@ -245,11 +252,8 @@ class Core:
         return True
 
     def move_floor(self, manifest: Manifest) -> bool:
-        """`highest_seen` moves as soon as a manifest is verified, before anything is decided about it."""
-        newest = max(self.floor.issued_at, manifest.issued_at)
-        floor = Floor(
-            manifest.epoch, manifest.version, manifest.digest, newest, manifest.expires_at, undecided=True
-        )
+        """`highest_seen` moves once a manifest is verified, even where nothing is decided about it yet."""
+        floor = self._moved(manifest)
         reach("before:seen")
         if not self.write(lambda: self.store.save_floor(floor)):
             return False
@@ -257,6 +261,12 @@ class Core:
         self._keep_second()
         reach("after:seen")
         return True
+
+    def _moved(self, manifest: Manifest) -> Floor:
+        newest = max(self.floor.issued_at, manifest.issued_at)
+        return Floor(
+            manifest.epoch, manifest.version, manifest.digest, newest, manifest.expires_at, undecided=True
+        )
 
     def settle_floor(self) -> None:
         """What was seen is decided about."""

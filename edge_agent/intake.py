@@ -57,6 +57,8 @@ class Intake:
         self._settings = settings
         self._advance = advance
         self.limits_digest: str | None = None
+        # Its digests were compared when it came, in this process: once is enough.
+        self._proven: tuple[int, int] | None = None
 
     def vouch(self, header: str) -> tuple[Manifest, bool]:
         """Verify a manifest up to and including its dates. Returns it, and whether it is news.
@@ -89,19 +91,27 @@ class Intake:
         return manifest, news
 
     def take(self, fetched: Document) -> None:
-        """A document or delta that arrived. Errors: TrustError, TrustStaleError, ContentError."""
+        """A document or delta that arrived. Errors: TrustError, TrustStaleError, ContentError.
+
+        `highest_seen` moves in the transaction that decides about the version, whichever way; where the
+        content is not what was promised, nothing is decided and it moves alone.
+        """
         manifest, news = self.vouch(fetched.manifest)
-        if not news or not self._core.move_floor(manifest):
+        if not news:
             return
         version = _version_of(manifest)
-        if self._advance(Offered(version)):
-            self._core.settle_floor()
+        if self._advance(Offered(version), seen=manifest):
             return
         if manifest.schema != SCHEMA_ID:
             detail = f"this agent does not know the schema {manifest.schema[:60]}: update the agent"
-            self.reject(version, Reason("schema_unknown", detail))
+            self._advance(Rejected(version, Reason("schema_unknown", detail)), seen=manifest, decided=True)
             return
-        self._keep(fetched, manifest, self._sections(fetched, manifest))
+        try:
+            sections = self._sections(fetched, manifest)
+        except ContentError:
+            self._core.move_floor(manifest)
+            raise
+        self._keep(fetched, manifest, sections)
 
     def _sections(self, fetched: Document, manifest: Manifest) -> dict[str, Any]:
         was_delta = fetched.since is not None
@@ -142,7 +152,8 @@ class Intake:
         bodies = {version.sections[name]: canonical(value) for name, value in sections.items()}
         core.remember(version, sections)
         put = lambda: core.store.put_version(stored, bodies)  # noqa: E731 - one write, beside the state's
-        self._advance(Fetched(version), also=put, decided=True)
+        self._proven = version.ref
+        self._advance(Fetched(version), also=put, seen=manifest, decided=True)
 
     def reject(self, version: Version, reason: Reason) -> None:
         self._advance(Rejected(version, reason), decided=True)
@@ -155,7 +166,8 @@ class Intake:
             document = self._core.document(version)
         except (KeyError, ProtocolError):
             document = {}
-        if not _intact(version, document):
+        proven = document and version.ref == self._proven
+        if not proven and not _intact(version, document):
             self._core.emit("alarm", "content_lost", f"version {version.number} is damaged on disk")
             self._advance(Lost(version))
             return None

@@ -32,6 +32,7 @@ from edge_agent.states import (
 from edge_agent.timers import Timers
 from edge_agent.watcher import Watcher
 from edge_protocol.errors import ProtocolError
+from edge_protocol.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +65,16 @@ class Mover:
         self._rerun: Action | None = None
 
     def advance(
-        self, event: Event, *, also: Callable[[], None] | None = None, decided: bool = False
+        self,
+        event: Event,
+        *,
+        also: Callable[[], None] | None = None,
+        seen: Manifest | None = None,
+        decided: bool = False,
     ) -> tuple[Action, ...]:
         """One event through the machine, and its actions; see `Core.advance`."""
         phase = self.core.state.phase
-        actions = self.core.advance(event, also=also, decided=decided)
+        actions = self.core.advance(event, also=also, seen=seen, decided=decided)
         if self.core.state.phase is not phase:
             log.info("%s -> %s", phase.value, self.core.state.phase.value)
             self.watcher.phase_changed()

@@ -86,6 +86,8 @@ def _reissue(edge: Edge, cloud: CloudSimulator) -> None:
 
 
 def _freshened(edge: Edge, cloud: CloudSimulator) -> None:
+    cloud.wait(lambda one: one.heartbeats)
+    edge.ask_soon("sync")
     cloud.wait(lambda one: [status for _, path, status in one.calls if "delta" in path][-2:] == [304, 304])
 
 
@@ -160,12 +162,23 @@ def _lose_the_runtime(edge: Edge, cloud: CloudSimulator) -> None:
     shutil.rmtree(edge.runtime)
 
 
-FIRST = Scene(_confirmed(1), before=_publish(50000), published=False)
+def _publish_what_does_not_match(edge: Edge, cloud: CloudSimulator) -> None:
+    cloud.publish(document())
+    cloud.lies.wrong_content = True
+
+
+def _honest_again(edge: Edge, cloud: CloudSimulator) -> None:
+    cloud.lies.wrong_content = False
+    cloud.wait(lambda one: one.heartbeats)
+    edge.ask_soon("sync")
+    _confirmed(1)(edge, cloud)
+
+
 CHANGE = Scene(_confirmed(2), act=_publish(30000))
 CRASH = Scene(_rolled_back, act=_publish(30000, crash="later"))
 
 SCENES: dict[str, Scene] = {
-    "seen": FIRST,
+    "seen": Scene(_honest_again, before=_publish_what_does_not_match, published=False),
     "fetched": CHANGE,
     "verified": Scene(_both_there, act=_publish_behind_a_probation),
     "rejected": Scene(lambda edge, cloud: cloud.wait_status(2, "rejected"), act=_publish_invalid),
