@@ -38,7 +38,8 @@ def _follow(work: Work, target: Target, sighting: Sighting) -> None:
     if not sighting.is_ours:
         work.put(target, state=TargetState.SUPERSEDED, is_moved=False, deadline_at=None)
         return
-    is_alarmed = target.is_alarmed or sighting.is_alarmed
+    # An alarm before the change was applied says nothing of it.
+    is_alarmed = target.is_alarmed or (sighting.is_alarmed and sighting.state not in UNTOUCHED)
     # Silence after the deadline stays bad until the edge says more than that it was offered something.
     is_news = sighting.state != target.state or sighting.version != target.version
     if target.state == TargetState.TIMED_OUT and sighting.state in UNTOUCHED:
@@ -94,4 +95,4 @@ def _offered(work: Work, target: Target, fate: Fate) -> None:
             "deadline_at": work.after(work.policy.settle_seconds),
         }
         work.credit -= 1
-    work.put(target, is_moved=fate.is_moved, is_retried=False, **changes)
+    work.put(target, is_moved=fate.is_moved, is_retried=False, is_alarmed=False, **changes)
