@@ -1,6 +1,9 @@
 """Small messages that would cost much: escaped quotes, deep nesting, doublings, endless answers."""
 
 import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +28,8 @@ COSTLY = {
     "one name again and again": b"{" + b'"a":1,' * (MEGABYTE // 6) + b'"a":1}',
     "blanks": b" " * MEGABYTE,
 }
+SCHEMAS = Path(__file__).resolve().parents[2] / "edge_protocol" / "schemas"
+LONG = ("a" * 10_000, "a." * 5_000, "a-" * 5_000, "A/" * 5_000, "0" * 10_000, "/a" * 5_000, "0." * 5_000)
 TEXTS = st.text(alphabet='[]{}"\\:,x\n', max_size=12)
 
 
@@ -45,3 +50,21 @@ def test_depth_is_counted_outside_of_texts_only(depth: int, texts: list[str]) ->
             parse(data, max_bytes=MEGABYTE)
     else:
         assert parse(data, max_bytes=MEGABYTE) == value
+
+
+def patterns(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("pattern"), str):
+            yield value["pattern"]
+        yield from (found for member in value.values() for found in patterns(member))
+    elif isinstance(value, list):
+        yield from (found for item in value for found in patterns(item))
+
+
+def test_no_pattern_of_a_schema_is_slow_on_any_text() -> None:
+    """Edges without the fast engine match them with Python's own."""
+    found = {one for file in SCHEMAS.glob("*.json") for one in patterns(json.loads(file.read_text()))}
+    assert len(found) > 10
+    for pattern in found:
+        for text in LONG:
+            re.search(pattern, text + "!")

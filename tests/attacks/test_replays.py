@@ -8,11 +8,11 @@ from edge_agent.rows import Floor
 from edge_agent.store import Store
 from edge_protocol.base64s import to_base64url
 from edge_protocol.envelope import Envelope, Signature, keyid, seal
-from edge_protocol.errors import ProtocolError, TrustRootError
+from edge_protocol.errors import EpochError, ProtocolError, ReplayError, TrustRootError
 from edge_protocol.instants import format_instant
 from edge_protocol.manifest import MANIFEST_TYPE, Seen, verify_manifest
 from edge_protocol.trust import ROOT_TYPE, Role, TrustRoot, first_root, next_root
-from tests.edge_agent.cloud_simulator import CloudSimulator
+from tests.edge_agent.cloud_simulator import CloudSimulator, key_from
 from tests.edge_agent.conftest import cloud, edge  # noqa: F401 - fixtures
 from tests.edge_agent.edge import Edge, document
 from tests.edge_protocol.build import EDGE_UID, NOW, ORG_UID, key, manifest, sealed, sealed_root, trust_root
@@ -102,6 +102,40 @@ def test_the_signature_of_nobody_is_none() -> None:
             highest_seen=Seen(),
             now=NOW,
         )
+
+
+def test_a_number_that_nothing_can_follow_is_followed_in_the_next_epoch() -> None:
+    """The thief of the online key signs the last version there is: only the root keys lead on."""
+    wanted = {"edge_uid": EDGE_UID, "org_uid": ORG_UID, "edge_id": OURS.edge_id, "now": NOW}
+    last = Seen(1, 2**53 - 1, "ab" * 32)
+    with pytest.raises(ReplayError):
+        verify_manifest(sealed(OURS), root=trust_root(), highest_seen=last, **wanted)
+    after = manifest(edge_uid=EDGE_UID, org_uid=ORG_UID, epoch=2)
+    with pytest.raises(EpochError):
+        verify_manifest(sealed(after), root=trust_root(), highest_seen=last, **wanted)
+    risen = next_root(trust_root(), sealed_root(trust_root(root_version=2, epoch=2)))
+    assert verify_manifest(sealed(after), root=risen, highest_seen=last, **wanted).version == OURS.version
+
+
+def test_an_edge_that_a_thief_sent_to_the_year_9990_comes_back_with_the_next_epoch(
+    cloud: CloudSimulator,  # noqa: F811
+    edge: Edge,  # noqa: F811
+) -> None:
+    """A stolen online key signs a date that makes all others stale, until a new root ends its epoch."""
+    cloud.publish(document())
+    edge.start()
+    cloud.wait_status(1, "confirmed")
+    cloud.issued_at = datetime(9990, 1, 1, tzinfo=UTC)
+    edge.ask("sync")
+    cloud.wait(lambda one: [path for _, path, status in one.calls if status == 304])
+    cloud.issued_at = None
+    cloud.publish(document(30000))
+    cloud.wait(lambda one: [event for event in one.events.values() if event["code"] == "trust_stale"])
+    assert edge.active()["version"] == 1
+    cloud.add_root(config_key=key_from(9), epoch=2)
+    cloud.publish(document(20000))
+    edge.ask("ping")
+    cloud.wait_status(3, "confirmed")
 
 
 def test_an_older_manifest_of_the_same_version_makes_nothing_expire_sooner(
