@@ -126,8 +126,9 @@ def test_an_edge_that_a_thief_sent_to_the_year_9990_comes_back_with_the_next_epo
     edge.start()
     cloud.wait_status(1, "confirmed")
     cloud.issued_at = datetime(9990, 1, 1, tzinfo=UTC)
+    answered = [status for *_, status in cloud.calls].count(304)
     edge.ask("sync")
-    cloud.wait(lambda one: [path for _, path, status in one.calls if status == 304])
+    cloud.wait(lambda one: [status for *_, status in one.calls].count(304) > answered)
     cloud.issued_at = None
     cloud.publish(document(30000))
     cloud.wait(lambda one: [event for event in one.events.values() if event["code"] == "trust_stale"])

@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
+import psutil
 import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -93,7 +93,9 @@ def test_a_pid_file_whose_server_is_gone_does_not_stop_the_next(var: Path) -> No
     postmaster = server_id(process)
     process.kill()
     process.communicate()
-    os.kill(postmaster, signal.SIGKILL)
+    dying = psutil.Process(postmaster)
+    dying.kill()
+    dying.wait(30)  # until then its number is that of a server
     with database.supervised(var) as place:
         assert answers(place)
 
