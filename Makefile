@@ -31,7 +31,7 @@ $(VENV)/.development: $(VENV)/.runtime requirements-dev.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt >&2
 	@touch $@
 
-demo: $(VENV)/.runtime ## server, database and three edges on this machine; ARGS=--once plays the story, ARGS="--once --json" prints facts
+demo: $(VENV)/.runtime ## server, worker, database and three edges on this machine; ARGS=--once plays the story, ARGS="--once --json" prints facts
 	@$(BIN)/python manage.py demo $(ARGS)
 
 simulate: $(VENV)/.runtime ## seven recorded days of a house under the real controllers; ARGS="--days 7 --json" prints facts

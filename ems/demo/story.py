@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ems.demo.operator import Operator, StoryError, wait_until
+from ems.demo.waves import Waves
 from ems.demo.world import World
 
 Facts = dict[str, Any]
 THRESHOLD = "/scheduler/controllers/ctrlPeakShaving0/parameters/threshold_watts"
 DEADBAND = "/scheduler/controllers/ctrlBalancing0/parameters/deadband_watts"
+SERIAL = "/modbus_devices/bms_main/expect_serial"
 
 
 def operation(path: str, value: object, scope: str, target: str) -> dict[str, Any]:
@@ -53,6 +55,7 @@ class Story:
             self.roll_back,
             self.catch_up,
             self.poll_only,
+            self.roll_out,
         ):
             step()
         self.facts["ok"] = True
@@ -119,7 +122,7 @@ class Story:
         self.operator.change(
             "acme",
             "Pin the battery's serial number (mistyped)",
-            [operation("/modbus_devices/bms_main/expect_serial", "BMS-0000-WRONG", "edge", edge)],
+            [operation(SERIAL, "BMS-0000-WRONG", "edge", edge)],
         )
         bad = desired(self.operator, edge)
         self.say(f"published {edge} version {bad} with a mistyped serial number")
@@ -137,14 +140,7 @@ class Story:
         self.operator.change(
             "acme",
             "Take the wrong serial number back",
-            [
-                {
-                    "scope": "edge",
-                    "target": edge,
-                    "op": "unset",
-                    "path": "/modbus_devices/bms_main/expect_serial",
-                }
-            ],
+            [{"scope": "edge", "target": edge, "op": "unset", "path": SERIAL}],
         )
         self._settle()
 
@@ -178,6 +174,19 @@ class Story:
         applied = self._change_everywhere("Seen without a socket", DEADBAND, 150, [edge], seconds=60)
         self.facts["polled_only"] = {"applied_seconds": applied[edge]}
         link.allow_sockets()
+        self._settle()
+
+    def roll_out(self) -> None:
+        """A change wave by wave, wrong for the second wave's edge alone: it halts and recalls itself."""
+        first, second, _ = self.edges
+        operations = [
+            operation(DEADBAND, 160, "organization", "acme"),
+            operation(SERIAL, "BMS-0000-WRONG", "edge", second),
+        ]
+        waves = Waves(self.operator, "acme", self.edges, self.say)
+        self.facts["rollout"] = waves.play(
+            "A wider deadband, and a serial number (mistyped)", operations, [first, second]
+        )
         self._settle()
 
     def _change_everywhere(

@@ -91,6 +91,17 @@ class World:
         self.processes.start("server", arguments, {})
         wait_until("the server answers /health/ready", self._is_ready, 60)
 
+    def start_worker(self) -> None:
+        """Start the worker that advances rollouts and wait until it says that it works."""
+        self.processes.start("worker", ["manage.py", "work"], {})
+        wait_until("the worker works", self._is_working, 60)
+
+    def _is_working(self) -> bool:
+        if "worker" in self.processes.ended():
+            message = f"the worker ended while starting:\n{self.processes.log_tail('worker')}"
+            raise StoryError(message)
+        return "Working." in self.processes.log_tail("worker")
+
     def _is_ready(self) -> bool:
         if "server" in self.processes.ended():
             message = f"the server ended while starting:\n{self.processes.log_tail('server')}"

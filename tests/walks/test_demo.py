@@ -36,4 +36,9 @@ def test_the_story_holds_and_its_facts_are_whole() -> None:
     assert "controller init failed" in facts["rolled_back"]["reason"]
     assert facts["caught_up"]["bytes"] < facts["caught_up"]["full_bytes"]
     assert facts["polled_only"]["applied_seconds"] > 0
+    rollout = facts["rollout"]
+    assert set(rollout) == {"waves", "halted_in_wave", "reason", "recalled_edges", "edges_on_bad_version"}
+    assert (rollout["waves"], rollout["halted_in_wave"]) == (3, 2)
+    assert rollout["reason"] == "wave 2: 1 of 1 failed, limit 5 %: halted"
+    assert (rollout["recalled_edges"], rollout["edges_on_bad_version"]) == (2, 0)
     assert stat.S_IMODE((var / "demo.json").stat().st_mode) == 0o600

@@ -1,4 +1,4 @@
-"""`manage.py demo`: server, database and three real edges on this machine (`make demo`)."""
+"""`manage.py demo`: server, worker, database and three real edges on this machine (`make demo`)."""
 
 import fcntl
 import json
@@ -27,7 +27,9 @@ PREFERRED_PORT = 8000
 
 
 class Command(BaseCommand):
-    help = "Start PostgreSQL, the server and three edges; --once plays the story and exits by its outcome."
+    help = (
+        "Start PostgreSQL, server, worker and three edges; --once plays the story and exits by its outcome."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -96,8 +98,9 @@ class Command(BaseCommand):
             trust_root=trust.envelope,
             root_sha256=trust.sha256,
         )
-        self._say("Starting the server and loading two organizations ...")
+        self._say("Starting the server and the worker, and loading two organizations ...")
         world.start_server()
+        world.start_worker()
         world.populate()
         world.enroll_spares()
         self._say("Enrolling and starting three edges ...")
