@@ -2,7 +2,7 @@
 
 A job is a hint that names a subject, never an instruction: whoever takes it looks at the subject as it is.
 Jobs of one subject melt together. They are taken in the transaction that does the work, so a worker that dies
-leaves them as they were. Why not a library: docs/adr/0005-jobs-in-a-table-of-ours.md.
+leaves them as they were. Why not a library: docs/adr/0006-jobs-in-a-table-of-ours.md.
 """
 
 from collections.abc import Collection
