@@ -46,6 +46,9 @@ class Waves:
         recalled = self._taken_back(ended["change_set"])
         seconds = round(time.monotonic() - started, 2)
         self.say(f"  recalled {' and '.join(recalled)} in {seconds} s; {left} edges run its content")
+        if left or not recalled:
+            message = f"the rollout is over, yet {left} edges run its content and {recalled} were recalled"
+            raise StoryError(message)
         wait_until("all run what they ran before the rollout", lambda: self._digests() == before, 30)
         halt = next(entry for entry in ended["history"] if entry["what"] == "halted")
         return {
