@@ -15,8 +15,6 @@ from typing import TypeAlias
 
 from edge_agent.settings import DEFAULT_DATA
 
-OK, FAILURE, USAGE, NOT_RUNNING, DEGRADED, REJECTED, ROLLED_BACK = range(7)
-TRY_AGAIN, REFUSED = 75, 77
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

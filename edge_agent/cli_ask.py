@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_agent import cli, control, inquiry, wording
+from edge_agent import control, exit_codes, inquiry, wording
 from edge_agent.service import UNIT_PATH, unit
 from edge_agent.settings import AgentSettings, NotEnrolledError, SettingsError, load_settings
 from edge_agent.store import Store, StoreError, StoreUnfinishedError, folder_lock
@@ -20,11 +20,11 @@ from edge_agent.version import VERSION
 SYNC_WITHIN_S = 30.0
 LOOK_AGAIN_S = 0.2
 _ERRORS = {
-    "refused": cli.REFUSED,
-    "not_held": cli.FAILURE,
-    "rejected": cli.REJECTED,
-    "try_again": cli.TRY_AGAIN,
-    "usage": cli.USAGE,
+    "refused": exit_codes.REFUSED,
+    "not_held": exit_codes.FAILURE,
+    "rejected": exit_codes.REJECTED,
+    "try_again": exit_codes.TRY_AGAIN,
+    "usage": exit_codes.USAGE,
 }
 
 Answer = dict[str, Any]
@@ -43,9 +43,9 @@ def answer(parsed: argparse.Namespace) -> int:
             return validate(parsed, settings)
         return _COMMANDS[parsed.command](parsed, settings)
     except (NotEnrolledError, control.NotRunningError) as error:
-        return _say(cli.NOT_RUNNING, str(error))
+        return _say(exit_codes.NOT_RUNNING, str(error))
     except (SettingsError, StoreError, inquiry.NotHeldError, OSError) as error:
-        return _say(cli.FAILURE, str(error))
+        return _say(exit_codes.FAILURE, str(error))
 
 
 def _say(code: int, sentence: str) -> int:
@@ -62,7 +62,7 @@ def _print(parsed: argparse.Namespace, found: Mapping[str, Any], text: str) -> N
 
 def _version(parsed: argparse.Namespace) -> int:
     _print(parsed, {"version": VERSION}, VERSION)
-    return cli.OK
+    return exit_codes.OK
 
 
 def _service(parsed: argparse.Namespace) -> int:
@@ -71,15 +71,15 @@ def _service(parsed: argparse.Namespace) -> int:
     text = unit(command, parsed.data.resolve(), parsed.user)
     if parsed.act == "show":
         _print(parsed, {"unit": text}, text)
-        return cli.OK
+        return exit_codes.OK
     path = parsed.unit or UNIT_PATH
     try:
         path.write_text(text)
     except OSError as error:
-        return _say(cli.FAILURE, f"{path} cannot be written ({error.strerror}): run it with sudo")
+        return _say(exit_codes.FAILURE, f"{path} cannot be written ({error.strerror}): run it with sudo")
     told = f"{path} is written. Start it with `systemctl daemon-reload && systemctl enable --now ems-agent`."
     _print(parsed, {"unit": str(path)}, told)
-    return cli.OK
+    return exit_codes.OK
 
 
 # --- looking: running or stopped
@@ -110,9 +110,9 @@ def _open_stopped(settings: AgentSettings) -> Store:
 
 def _shown(parsed: argparse.Namespace, found: Answer, text: Callable[[Answer], str]) -> int:
     if "error" in found:
-        return _say(_ERRORS.get(str(found["error"]), cli.FAILURE), str(found.get("detail", "")))
+        return _say(_ERRORS.get(str(found["error"]), exit_codes.FAILURE), str(found.get("detail", "")))
     _print(parsed, found, text(found))
-    return cli.OK
+    return exit_codes.OK
 
 
 def _status(parsed: argparse.Namespace, settings: AgentSettings) -> int:
@@ -126,9 +126,9 @@ def _status(parsed: argparse.Namespace, settings: AgentSettings) -> int:
 
 def _status_code(found: Mapping[str, Any]) -> int:
     if not found["agent_running"]:
-        return cli.NOT_RUNNING
+        return exit_codes.NOT_RUNNING
     troubled = any(not part["ok"] for part in found["live"]["health"].values())
-    return cli.DEGRADED if found["verdict"]["level"] == "degraded" or troubled else cli.OK
+    return exit_codes.DEGRADED if found["verdict"]["level"] == "degraded" or troubled else exit_codes.OK
 
 
 def _config(parsed: argparse.Namespace, settings: AgentSettings) -> int:
@@ -139,7 +139,7 @@ def _config(parsed: argparse.Namespace, settings: AgentSettings) -> int:
     found = _ask_or_read(settings, "show", {"version": parsed.number}, read)
     if "document" in found and parsed.section is not None:
         if parsed.section not in found["document"]:
-            return _say(cli.FAILURE, f"version {found['version']} has no section {parsed.section}")
+            return _say(exit_codes.FAILURE, f"version {found['version']} has no section {parsed.section}")
         found["document"] = {parsed.section: found["document"][parsed.section]}
     return _shown(parsed, found, lambda one: json.dumps(one["document"], indent=2, sort_keys=True))
 
@@ -183,7 +183,7 @@ def _apply(parsed: argparse.Namespace, settings: AgentSettings) -> int:
     try:
         bundle = json.loads(parsed.bundle.read_bytes())
     except (OSError, ValueError) as error:
-        return _say(cli.FAILURE, f"{parsed.bundle} cannot be read: {error}")
+        return _say(exit_codes.FAILURE, f"{parsed.bundle} cannot be read: {error}")
     found = control.ask(settings.socket, "bundle", {"bundle": bundle})
     if "error" in found:
         return _shown(parsed, found, lambda _: "")
@@ -198,22 +198,26 @@ def _sync(parsed: argparse.Namespace, settings: AgentSettings) -> int:
         status = control.ask(settings.socket, "status")
         facts = status["live"]["sync"]
         if facts["polls_failed"] > before["polls_failed"]:
-            return _say(cli.TRY_AGAIN, status["live"]["sync_problem"])
+            return _say(exit_codes.TRY_AGAIN, status["live"]["sync_problem"])
         if facts["polls_ok"] > before["polls_ok"]:
             return _outcome(parsed, settings, "asked the cloud")
         pause.wait(LOOK_AGAIN_S)
-    return _say(cli.TRY_AGAIN, "the cloud has not answered yet: look at `ems-agent status`")
+    return _say(exit_codes.TRY_AGAIN, "the cloud has not answered yet: look at `ems-agent status`")
 
 
 def _outcome(parsed: argparse.Namespace, settings: AgentSettings, done: str) -> int:
     status = control.ask(settings.socket, "status")
     attempt = status["last_attempt"] or {}
-    words = {"rejected": cli.REJECTED, "rolled_back": cli.ROLLED_BACK, "failed": cli.ROLLED_BACK}
+    words = {
+        "rejected": exit_codes.REJECTED,
+        "rolled_back": exit_codes.ROLLED_BACK,
+        "failed": exit_codes.ROLLED_BACK,
+    }
     newest = attempt.get("version") == status["highest_seen"]
-    code = words.get(attempt.get("status", ""), cli.OK) if newest else cli.OK
+    code = words.get(attempt.get("status", ""), exit_codes.OK) if newest else exit_codes.OK
     result = {"outcome": attempt.get("status") if newest else "nothing_new", "status": status}
     sentence = f"{done}: runs version {status['running']['version']}, {status['phase'].replace('_', ' ')}"
-    if code != cli.OK:
+    if code != exit_codes.OK:
         sentence = f"{done}: version {attempt['version']} {attempt['status']}: {attempt['detail']}"
     _print(parsed, result, sentence)
     return code
@@ -225,12 +229,12 @@ def _debug(parsed: argparse.Namespace, settings: AgentSettings) -> int:
         path = Path.cwd() / f"ems-agent-debug-{settings.edge_id}.json"
         path.write_text(json.dumps(found, indent=1, sort_keys=True))
         _print(parsed, {"file": str(path)}, f"{path} holds status, history, storage, health and log; no key.")
-        return cli.OK
+        return exit_codes.OK
     from edge_agent.cli_ping import ping
 
     steps = ping(settings)
     _print(parsed, {"steps": steps}, wording.table([(s["step"], s["result"]) for s in steps]))
-    return cli.OK if all(step["ok"] for step in steps) else cli.TRY_AGAIN
+    return exit_codes.OK if all(step["ok"] for step in steps) else exit_codes.TRY_AGAIN
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace, AgentSettings], int]] = {

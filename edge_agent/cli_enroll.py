@@ -8,7 +8,7 @@ import os
 import sys
 import uuid
 
-from edge_agent import cli
+from edge_agent import exit_codes
 from edge_agent.clocks import Clock
 from edge_agent.enrolling import EnrollError, Wish, enroll
 from edge_agent.road import NotTheServerError, RefusedError, RoadError
@@ -22,7 +22,7 @@ def enroll_command(parsed: argparse.Namespace) -> int:
     token = _token(parsed)
     if not token:
         print("ems-agent: pass the token on standard input or as EMS_ENROLLMENT_TOKEN", file=sys.stderr)
-        return cli.USAGE
+        return exit_codes.USAGE
     try:
         wish = _wish(parsed, token)
         parsed.data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -35,7 +35,7 @@ def enroll_command(parsed: argparse.Namespace) -> int:
         print(json.dumps({"edge_id": settings.edge_id, "edge_uid": settings.edge_uid}))
     else:
         print(f"This is now {settings.edge_id}. Start it with `ems-agent --data {settings.data} run`.")
-    return cli.OK
+    return exit_codes.OK
 
 
 def _token(parsed: argparse.Namespace) -> str:
@@ -68,7 +68,7 @@ def _wish(parsed: argparse.Namespace, token: str) -> Wish:
 
 def _code(error: Exception) -> int:
     if isinstance(error, EnrollError | RefusedError | ProtocolError):
-        return cli.REFUSED
+        return exit_codes.REFUSED
     if isinstance(error, NotTheServerError | SettingsError | StoreError):
-        return cli.FAILURE
-    return cli.TRY_AGAIN if isinstance(error, RoadError) else cli.FAILURE
+        return exit_codes.FAILURE
+    return exit_codes.TRY_AGAIN if isinstance(error, RoadError) else exit_codes.FAILURE

@@ -9,7 +9,7 @@ import signal
 import sys
 import uuid
 
-from edge_agent import cli
+from edge_agent import exit_codes
 from edge_agent.clocks import Clock
 from edge_agent.control import ControlServer
 from edge_agent.reports import Identity
@@ -33,13 +33,13 @@ def run(parsed: argparse.Namespace) -> int:
             return _live(settings)
     except NotEnrolledError as error:
         print(f"ems-agent: {error}", file=sys.stderr)
-        return cli.NOT_RUNNING
+        return exit_codes.NOT_RUNNING
     except StoreBusyError as error:
         print(f"ems-agent: {error.detail}", file=sys.stderr)
-        return cli.TRY_AGAIN
+        return exit_codes.TRY_AGAIN
     except (SettingsError, StoreError, OSError) as error:
         print(f"ems-agent: {error}", file=sys.stderr)
-        return cli.FAILURE
+        return exit_codes.FAILURE
 
 
 def _live(settings: AgentSettings) -> int:
@@ -56,4 +56,4 @@ def _live(settings: AgentSettings) -> int:
         agent.run()
     finally:
         control.stop()
-    return cli.OK
+    return exit_codes.OK

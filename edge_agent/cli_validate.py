@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from edge_agent import cli
+from edge_agent import exit_codes
 from edge_agent.driver import ProcessDriver
 from edge_agent.limits import LimitsError, breach, read_limits
 from edge_agent.plant import Plant
@@ -26,7 +26,7 @@ def validate(parsed: argparse.Namespace, settings: AgentSettings) -> int:
         document = parse(parsed.file.read_bytes(), max_bytes=MOST_BYTES)
     except (OSError, ProtocolError) as error:
         print(f"ems-agent: {parsed.file} cannot be read: {error}", file=sys.stderr)
-        return cli.FAILURE
+        return exit_codes.FAILURE
     found = _findings(document, settings) if isinstance(document, dict) else [_finding("", "not an object")]
     errors = [one for one in found if one["severity"] == "error"]
     if parsed.json:
@@ -35,7 +35,7 @@ def validate(parsed: argparse.Namespace, settings: AgentSettings) -> int:
         for one in found:
             print(f"{one['severity']}: {one['path']}: {one['rule']}: {one['detail']}")
         print("rejected" if errors else "fit to run")
-    return cli.REJECTED if errors else cli.OK
+    return exit_codes.REJECTED if errors else exit_codes.OK
 
 
 def _finding(path: str, detail: str, rule: str = "shape", severity: str = "error") -> dict[str, str]:
