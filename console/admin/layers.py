@@ -15,7 +15,7 @@ from django.urls import path, reverse
 from configs import layers, signing
 from configs.changes import Actor, Address, Operation
 from configs.refusals import ChangeRefused, Refusal
-from console.admin import json_box, words
+from console.admin import json_box, layer_rollouts, words
 from console.admin.site import desk, person
 from console.api import reach
 from doors.bodies import MAX_DEPTH, OPERATOR_BYTES
@@ -83,10 +83,12 @@ def _posted(request: HttpRequest, organization: Organization, address: Address) 
     body = _parsed(page)
     if body is None:
         return _show(request, organization, address, page, True)
-    wants_publish = request.POST.get("step") == "publish"
+    step = request.POST.get("step")
     seen = form.cleaned_data["previewed"] == text_digest(page.text)
-    digest = form.cleaned_data["preview_digest"] if wants_publish and seen else None
+    digest = form.cleaned_data["preview_digest"] if step in ("publish", "roll_out") and seen else None
     try:
+        if digest and step == "roll_out":
+            return _let_out(request, organization, address, body, page, digest)
         answer = _put(request, organization, address, body, page, digest)
     except ChangeRefused as refused:
         page.errors = errors_of(refused, page.text, address)
@@ -132,6 +134,20 @@ def _put(
         signer=signing.signer(),
         preview_digest=digest,
         dry_run=digest is None,
+    )
+
+
+def _let_out(
+    request: HttpRequest,
+    organization: Organization,
+    address: Address,
+    body: dict[str, Any],
+    page: Page,
+    digest: str,
+) -> HttpResponseBase:
+    page.steps = layers.steps(address, layers.read(organization.pk, address).body, body)
+    return layer_rollouts.begin(
+        request, organization, address, page.steps, revision=page.revision, reason=page.reason, digest=digest
     )
 
 
@@ -228,6 +244,7 @@ def preview_of(answer: Any, page: Page) -> dict[str, Any]:
         "digest": told["preview_digest"],
         "text_digest": text_digest(page.text),
         "publishable": bool(operations),
+        "can_be_let_out": bool(edges),
         "publish_label": f"Publish to {words.count(edges, 'edge')}"
         if edges
         else "Publish (no edge changes now)",

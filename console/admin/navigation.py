@@ -9,6 +9,8 @@ from console.admin.scoping import somewhere
 from edges.roles import Act
 
 _ENTRIES: list[tuple[str, str, str, Act]] = [
+    ("Fleet", "monitoring", "console_fleet", "read"),
+    ("Rollouts", "rocket_launch", "console_rollouts", "read"),
     ("Edges", "developer_board", "edges_edge_changelist", "read"),
     ("Sites", "location_on", "edges_site_changelist", "read"),
     ("Organizations", "corporate_fare", "edges_organization_changelist", "read"),

@@ -1,5 +1,14 @@
 """Importing this registers every page with the desk."""
 
-from console.admin import edge_pages, edges, home, layers, organizations, records
+from console.admin import edge_pages, edges, fleet_page, home, layers, organizations, records, rollout_pages
 
-__all__ = ["edge_pages", "edges", "home", "layers", "organizations", "records"]
+__all__ = [
+    "edge_pages",
+    "edges",
+    "fleet_page",
+    "home",
+    "layers",
+    "organizations",
+    "records",
+    "rollout_pages",
+]

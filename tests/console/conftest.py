@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from configs import adopting, founding, signing
-from configs.changes import Actor
+from configs import adopting, changesets, founding, signing
+from configs.changes import Actor, Change, Operation
+from configs.rollouts import starting
+from configs.rollouts.models import Rollout
+from configs.rollouts.policies import Share, Wish
 from edges import tenancy
-from edges.models import TrustRoot
+from edges.models import Edge, Stage, TrustRoot
 from tests import build
 
 
@@ -63,6 +66,27 @@ def published(cast: build.Cast, trust: TrustRoot, alice: "Caller", dora: "Caller
         with tenancy.scope([edge.organization_id]):
             adopting.adopt(edge=edge, actor=Actor("set-up"), now=build.NOW, signer=signing.signer())
     return cast
+
+
+@pytest.fixture
+def rollout(published: build.Cast) -> Rollout:
+    """Of Acme's layer, two waves of one edge each; the first one is open."""
+    with tenancy.scope([published.acme.pk]):
+        Edge.objects.update(stage=Stage.IN_SERVICE)
+    step = Operation("organization", "acme", "set", "/core_cycle/period_ms", 2000)
+    draft = changesets.create_draft(
+        organization_id=published.acme.pk,
+        change=Change(reason="A slower cycle", operations=[step]),
+        actor=Actor("alice"),
+        now=build.NOW,
+    )
+    return starting.start(
+        organization_id=published.acme.pk,
+        change_set_id=draft.change_set_id,
+        wish=Wish(shares=[Share(count=1), Share(percent=100)]),
+        actor=Actor("alice"),
+        now=build.NOW,
+    )
 
 
 @pytest.fixture

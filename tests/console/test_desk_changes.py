@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from configs.models import ChangeSet, Hold, Layer, Version
 from edges import tenancy
-from edges.models import EdgeKey, EdgeRequest, EnrollmentToken
+from edges.models import Edge, EdgeKey, EdgeRequest, EnrollmentToken, Stage
 from tests import build
 from tests.console.conftest import Caller
 from tests.console.test_desk import signed_in, text
@@ -235,3 +235,25 @@ def test_an_edge_without_a_document_says_so(published: build.Cast) -> None:
     client = signed_in(published.alice)
     assert "No valid document yet" in text(client.get(reverse("admin:edges_edge_change", args=[bare.pk])))
     assert client.get(reverse("admin:console_effective", args=[bare.pk])).status_code == 422
+
+
+def test_a_layer_is_rolled_out_from_its_preview(published: build.Cast) -> None:
+    client = signed_in(published.alice)
+    with tenancy.scope([published.acme.pk]):
+        Edge.objects.update(stage=Stage.COMMISSIONING)
+    preview = text(posted(client, slower()))
+    assert "Roll out (normal)" in preview
+    digests = {name: hidden(preview, name) for name in ("preview_digest", "previewed")}
+    nobody = posted(client, slower(), "roll_out", **digests)
+    assert (nobody.status_code, "in service" in text(nobody)) == (422, True)
+    with tenancy.scope([published.acme.pk]):
+        assert not ChangeSet.objects.filter(state="draft").exists()
+        Edge.objects.update(stage=Stage.IN_SERVICE)
+    preview = text(posted(client, slower()))
+    digests = {name: hidden(preview, name) for name in ("preview_digest", "previewed")}
+    begun = posted(client, slower(), "roll_out", **digests)
+    assert begun.status_code == 302
+    shown = text(client.get(begun["Location"]))
+    assert "A slower cycle" in shown
+    assert "The rollout has begun" in shown
+    assert revision(published) == 1

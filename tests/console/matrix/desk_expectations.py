@@ -131,6 +131,7 @@ def _both(get: Page, post: Page) -> dict[str, Page]:
 ANYBODY = Page(None, member=False)
 NO_POST = Page(None, frozenset({405}), member=False)
 EDGE = "admin/edges/edge/<uuid:edge_uid>/"
+ROLLOUT = "admin/rollouts/<uuid:rollout>/"
 SITE: dict[str, dict[str, Page]] = {
     "admin/": _both(ANYBODY, ANYBODY),
     "admin/login/": _both(*[Page(None, frozenset({200, 302}), is_public=True)] * 2),
@@ -144,6 +145,13 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/jsi18n/": _both(ANYBODY, NO_POST),
     "admin/<app_label>/": _both(*[Page("read", foreign=frozenset({200, 404}))] * 2),
     "admin/<url>": _both(*[Page(None, MISSING, member=False)] * 2),
+    # Lists of what is theirs; whose memberships ended sees empty ones.
+    "admin/fleet/": _both(ANYBODY, NO_POST),
+    "admin/rollouts/": _both(ANYBODY, NO_POST),
+    ROLLOUT: _both(Page("read", foreign=MISSING), NO_POST),
+    f"{ROLLOUT}act/<str:name>/": _both(
+        Page("rollback", foreign=MISSING), Page("rollback", frozenset({302, 422}), foreign=MISSING)
+    ),
     "admin/layers/<str:org>/<str:scope>/<str:target>/": _both(
         Page("read", foreign=MISSING), Page("read", frozenset({200, 422}), foreign=MISSING)
     ),

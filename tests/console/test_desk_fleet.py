@@ -1,0 +1,119 @@
+"""The fleet page: a line that adds up, failures by cause, filters in the address, and how dear it is."""
+
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from configs.rollouts.models import Rollout
+from edges import tenancy
+from edges.models import Edge, EdgeStatus, Stage
+from tests import build
+from tests.console.conftest import Caller
+from tests.console.test_desk import signed_in, text
+
+FLEET = "/admin/fleet/"
+# What each query of the page is about, in order. Savepoints, which read nothing, are not told.
+QUERIES = [
+    ("who is signed in", 'FROM "django_session"'),
+    ("the account", 'FROM "auth_user"'),
+    ("their memberships", "from memberships("),
+    ("the tenants, on", "set_config('ems.orgs'"),
+    ("organizations to choose from", 'FROM "edges_organization"'),
+    ("every edge, light", 'FROM "edges_edge"'),
+    ("rollouts under way", 'FROM "configs_rollout" '),
+    ("their targets, counted", 'FROM "configs_rollouttarget"'),
+    ("their waves", 'FROM "configs_rolloutwave"'),
+    ("the places of one page of edges", 'FROM "edges_edge"'),
+    ("sites to choose from", 'FROM "edges_site"'),
+    ("the tenants, off", "set_config('ems.orgs', ''"),
+]
+MOST = 12
+
+
+def in_service(cast: build.Cast) -> None:
+    with tenancy.scope([cast.acme.pk]):
+        Edge.objects.update(stage=Stage.IN_SERVICE)
+
+
+def fail(edge: Edge, code: str, detail: str) -> None:
+    with tenancy.scope([edge.organization_id]):
+        attempt = {"version": 1, "status": "rejected", "code": code, "detail": detail}
+        EdgeStatus.objects.update_or_create(
+            edge=edge, defaults={"organization_id": edge.organization_id, "last_attempt": attempt}
+        )
+
+
+def plain(shown: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", "", shown).split())
+
+
+def test_the_line_of_truth_adds_up_and_each_number_is_a_link(published: build.Cast) -> None:
+    in_service(published)
+    fail(published.acme_north, "schema", "No such profile")
+    shown = text(signed_in(published.alice).get(FLEET))
+    assert "0 of 2 run what they should · 1 failed · 1 never" in plain(shown)
+    assert 'href="/admin/fleet/?word=failed"' in shown
+    assert "birch" not in shown
+
+
+def test_failures_are_grouped_by_cause(published: build.Cast) -> None:
+    in_service(published)
+    for edge in (published.acme_north, published.acme_south):
+        fail(edge, "schema", "No such profile")
+    shown = plain(text(signed_in(published.bob).get(FLEET)))
+    assert "2 schema No such profile — acme-north-1, acme-south-1" in shown
+
+
+def test_filters_stand_in_the_address(published: build.Cast) -> None:
+    in_service(published)
+    fail(published.acme_north, "schema", "No such profile")
+    client = signed_in(published.alice)
+    for query, found in (
+        ({"word": "failed"}, {"acme-north-1"}),
+        ({"word": "never"}, {"acme-south-1"}),
+        ({"site": published.south.code}, {"acme-south-1"}),
+        ({"text": "NORTH"}, {"acme-north-1"}),
+        ({"organization": "birch"}, set()),
+        ({"organization": "acme", "page": "99"}, {"acme-north-1", "acme-south-1"}),
+    ):
+        table = text(client.get(FLEET, query)).partition('id="edges"')[2]
+        assert set(re.findall(r">(acme-\w+-1)</a>", table)) == found, query
+
+
+def test_a_role_in_one_site_sees_its_edges_alone(published: build.Cast, nora: Caller) -> None:
+    shown = text(signed_in(get_user_model().objects.get(username="nora")).get(FLEET))
+    assert "acme-north-1" in shown
+    assert "acme-south-1" not in shown
+    assert f'value="{published.south.code}"' not in shown
+
+
+@pytest.mark.django_db
+def test_an_empty_fleet_says_what_to_do_next() -> None:
+    eve = build.make_user("eve")
+    build.make_membership(eve, build.make_organization("empty"), "owner")
+    assert "Add your first edge" in text(signed_in(eve).get(FLEET))
+    assert "You belong to no organization yet" in text(signed_in(build.make_user("fred")).get(FLEET))
+
+
+def queries(client: Client) -> list[str]:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(FLEET).status_code == 200
+    return [one["sql"] for one in captured if "SAVEPOINT" not in one["sql"]]
+
+
+def test_the_queries_are_few_named_and_the_same_for_a_larger_fleet(
+    published: build.Cast, rollout: Rollout
+) -> None:
+    client = signed_in(published.alice)
+    queries(client)
+    before = queries(client)
+    for index in range(60):
+        build.make_edge(published.north, f"acme-more-{index}")
+    after = queries(client)
+    assert len(after) == len(before) == len(QUERIES) <= MOST, "\n".join(sql[:120] for sql in after)
+    wrong = [name for (name, part), sql in zip(QUERIES, after, strict=True) if part not in sql]
+    assert not wrong
