@@ -71,11 +71,10 @@ def make_membership(user: Any, organization: Organization, role: str, site: Site
 
 
 def make_key(edge: Edge, **values: Any) -> tuple[EdgeKey, str]:
-    """A confirmed key of the edge, and its text. It was used just now, so that no request notes it again."""
-    used = {"first_used_at": NOW, "last_used_at": datetime.now(UTC), **values}
+    """A confirmed key of the edge, and its text."""
     with tenancy.scope([edge.organization_id]):
         key, text = keys.make(edge=edge, now=NOW, random_bytes=secrets.token_bytes)
-        EdgeKey.objects.filter(pk=key.pk).update(**used)
+        EdgeKey.objects.filter(pk=key.pk).update(**{"first_used_at": NOW, "last_used_at": NOW, **values})
         key.refresh_from_db()
         return key, text
 

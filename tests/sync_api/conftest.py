@@ -1,6 +1,7 @@
 """An edge that can ask: its key's text, and a head as publishing would have written it."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ class Asker:
 
 
 def make_asker(client: Client, edge: Edge, **values: Any) -> Asker:
-    key, text = build.make_key(edge, **values)
+    # Used just now, so that no request notes it again: queries are counted, however long the run has lasted.
+    key, text = build.make_key(edge, **{"last_used_at": datetime.now(UTC), **values})
     return Asker(client, edge, key, text)
 
 
