@@ -19,6 +19,7 @@ LONG_AGO = NOW - timedelta(hours=1)
 
 def edge(head: dict[str, Any] | None = None, status: dict[str, Any] | None = None) -> Edge:
     made = Edge(edge_id="acme-north-1")
+    made._state.fields_cache |= {"head": None, "status": None}  # as select_related leaves what is not there
     if head is not None:
         made.head = EdgeHead(edge=made, **{"version": 2, "digest": B, "published_at": LONG_AGO, **head})
     if status is not None:
