@@ -81,10 +81,8 @@ class Bad:
 KINDS = {
     "slow-device": Bad(_with_inverter, "device_silent", "inverter_pv", {"inverter_pv": {"answer_ms": 1500}}),
     "wrong-scale": Bad(_point("Temperature", scale=10), "device_silent", "Temperature reads 2"),
-    "contradictory-limits": Bad(
-        _point("Soc", valid_min=90, valid_max=95), "device_silent", "outside 90 to 95"
-    ),
-    "crash-in-first-cycle": Bad(_drive, "controller_run_failed", "ctrlFix0", fault="crash"),
+    "contradictory-limits": Bad(_point("Soc", valid_min=0, valid_max=50), "device_silent", "outside 0 to 50"),
+    "crash-in-first-cycle": Bad(_drive, "max_consecutive_failures", "ctrlFix0", fault="crash"),
     "crash-later": Bad(_drive, "process_exited", "status 3", fault="die"),
     "hang": Bad(_drive, "watchdog", "no finished cycle", fault="hang"),
     "overrun": Bad(_too_quick, "overruns", "took too long", {"meter_grid": {"answer_ms": 120}}),
