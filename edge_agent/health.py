@@ -67,7 +67,8 @@ def _device(report: Mapping[str, Any] | None, device: Mapping[str, Any]) -> Gate
     if report is not None and report.get("ok"):
         return Gate(True)
     errors = (report or {}).get("errors", "no report")
-    return Gate(False, "device_silent", f"device {device['device_id']} does not answer ({errors})")
+    why = str((report or {}).get("detail") or "it does not answer")
+    return Gate(False, "device_silent", f"device {device['device_id']} is not well: {why} (errors: {errors})")
 
 
 def added_gates(before: Mapping[str, Any], after: Mapping[str, Any]) -> frozenset[str]:

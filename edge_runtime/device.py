@@ -119,6 +119,7 @@ class Device:
         self._session: int | None = None
         self._serial_error: str | None = None
         self._trouble: str | None = "not read yet"
+        self._wrong: dict[str, str] = {}
 
     @property
     def device_id(self) -> str:
@@ -271,14 +272,17 @@ class Device:
             self._values = dict.fromkeys(self._values)
 
     def _take(self, values: dict[str, float | None]) -> str | None:
-        """A value outside its valid range is no value: it becomes undefined, and the device is not well."""
-        wrong = None
+        """A value outside its valid range is no value: it becomes undefined, and the device is not well.
+
+        Remembered until the point is read again: a slow point's turn comes seldom, its fault stands on.
+        """
         taken = self._values | values
-        for point, value in taken.items():
+        for point, value in values.items():
             low, high = (self.settings.points.get(point, {}).get(name) for name in ("valid_min", "valid_max"))
+            self._wrong.pop(point, None)
             if value is None or ((low is None or value >= low) and (high is None or value <= high)):
                 continue
-            wrong = f"{point} reads {value:g}, outside {low} to {high}"
+            self._wrong[point] = f"{point} reads {value:g}, outside {low} to {high}"
             taken[point] = None
         self._values = taken
-        return wrong
+        return next(iter(self._wrong.values()), None)
