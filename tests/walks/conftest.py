@@ -9,6 +9,7 @@ from django.conf import settings
 
 from ems import setting_up
 from ems.demo import people
+from ems.demo.operator import wait_until
 from ems.demo.processes import Processes
 from ems.demo.world import ORGANIZATIONS, World
 from tests.conftest import Database
@@ -48,3 +49,13 @@ def reported(world: World, edge_id: str, kind: str = "transition") -> list[dict[
     )
     events: list[dict[str, Any]] = page["items"]
     return sorted(events, key=lambda event: int(event["seq"]))
+
+
+def steps_until_confirmed(world: World, edge_id: str, version: int) -> list[str]:
+    """The codes of the version's transitions. Events come after the heartbeat that already says it."""
+
+    def steps() -> list[str]:
+        return [event["code"] for event in reported(world, edge_id) if event["version"] == version]
+
+    wait_until("the confirmation was reported", lambda: "confirmed" in steps(), 30)
+    return steps()

@@ -3,7 +3,7 @@
 from ems.demo.operator import wait_until
 from ems.demo.story import DEADBAND, operation, running, settled
 from ems.demo.world import World
-from tests.walks.conftest import reported
+from tests.walks.conftest import steps_until_confirmed
 
 EDGE = "acme-south-1"
 
@@ -33,5 +33,4 @@ def test_a_polling_edge_is_answered_304_until_a_change_which_it_verifies_applies
     status = operator.status(EDGE)
     assert status["running"]["version"] == first + 1
     assert status["running"]["digest"] == status["desired"]["digest"]
-    steps = [event["code"] for event in reported(world, EDGE) if event["version"] == first + 1]
-    assert steps == ["applying", "applied", "confirmed"]
+    assert steps_until_confirmed(world, EDGE, first + 1) == ["applying", "applied", "confirmed"]

@@ -3,7 +3,7 @@
 from ems.demo.operator import wait_until
 from ems.demo.story import DEADBAND, operation, running, settled
 from ems.demo.world import World
-from tests.walks.conftest import reported
+from tests.walks.conftest import steps_until_confirmed
 
 EDGE = "acme-north-1"
 
@@ -29,5 +29,4 @@ def test_a_notice_brings_the_changed_section_alone_and_the_edge_acknowledges_it(
     assert status["sync"]["polls_ok"] > sizes_before
     health = status["health"]
     assert all(component["ok"] for component in health.values()), health
-    steps = [event["code"] for event in reported(world, EDGE) if event["version"] == first + 1]
-    assert steps == ["applying", "applied", "confirmed"]
+    assert steps_until_confirmed(world, EDGE, first + 1) == ["applying", "applied", "confirmed"]
