@@ -1,11 +1,12 @@
 """What an edge runs and why: effective values with their origins, versions, paths through time."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from configs import fleet, marking, registry
 from configs.fleet import Pins
@@ -19,7 +20,7 @@ from edge_protocol.merge import merge
 from edge_protocol.pointers import join, split
 from edge_protocol.provenance import Layer, leaves
 from edges import tenancy
-from edges.models import Edge, EdgeHead, RunningChange
+from edges.models import Edge, EdgeHead, RunningChange, Site
 
 
 def effective(*, edge: Edge) -> dict[str, Any]:
@@ -166,22 +167,43 @@ def of_path(*, edge: Edge, path: str) -> dict[str, Any]:
     reverted}], next: null}.
     Errors: PointerError. One query, by index.
     """
-    steps = split(path)
-    above = [join(steps[:depth]) for depth in range(len(steps) + 1)]
-    here = Q(path__in=above) | Q(path__startswith=f"{path}/")
     layers = (
         Q(scope=Scope.ORGANIZATION)
         | Q(scope=Scope.SITE, target=edge.site.code)
         | Q(scope=Scope.EDGE, target=edge.edge_id)
     )
     with tenancy.scope([edge.organization_id]):
-        rows = Operation.objects.filter(here, layers, organization_id=edge.organization_id)
-        rows = rows.exclude(change_set__published_at=None).select_related("change_set")
-        items = [_step(row) for row in rows.order_by("-change_set__number", "-position")]
+        rows = _published(edge.organization_id, path).filter(layers)
+        items = [step(row) for row in rows.order_by("-change_set__number", "-position")]
     return {"items": items, "next": None}
 
 
-def _step(row: Operation) -> dict[str, Any]:
+def steps(*, organization_id: UUID, path: str, sites: Collection[UUID] | None) -> QuerySet[Operation]:
+    """Every published step at, above or below a path in an organization's layers (`sites`: in the layers of
+    these and of their edges alone). Needs a scope. Errors: PointerError.
+    """
+    rows = _published(organization_id, path)
+    if sites is None:
+        return rows
+    of_site = Site.objects.filter(organization_id=organization_id, pk__in=sites).values("code")
+    of_edge = Edge.objects.filter(organization_id=organization_id, site__in=sites).values("edge_id")
+    return rows.filter(Q(scope=Scope.SITE, target__in=of_site) | Q(scope=Scope.EDGE, target__in=of_edge))
+
+
+def touching(path: str) -> QuerySet[Operation]:
+    """Every step of the scope at, above or below a path, published or not. Errors: PointerError."""
+    parts = split(path)
+    above = [join(parts[:depth]) for depth in range(len(parts) + 1)]
+    return Operation.objects.filter(Q(path__in=above) | Q(path__startswith=f"{path}/"))
+
+
+def _published(organization_id: UUID, path: str) -> QuerySet[Operation]:
+    rows = touching(path).filter(organization_id=organization_id)
+    return rows.exclude(change_set__published_at=None).select_related("change_set")
+
+
+def step(row: Operation) -> dict[str, Any]:
+    """One published step with who, when and why."""
     shown: dict[str, Any] = {"scope": row.scope, "target": row.target, "op": row.op, "path": row.path}
     shown |= {} if row.value is None else {"value": orjson.loads(row.value)}
     shown |= {} if row.old is None else {"old": orjson.loads(row.old)}

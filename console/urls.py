@@ -17,6 +17,7 @@ from console.api import (
     rollouts,
     status,
     tokens,
+    values,
 )
 from console.api.addresses import VersionNumber
 from console.openapi import Docs, schema
@@ -33,6 +34,8 @@ ORGANIZATION = [
     path("tokens", tokens.Tokens.as_view(), name="tokens"),
     path("tokens/<str:token_id>", tokens.OneToken.as_view(), name="token"),
     path("layers/<str:scope>/<str:target>", layers.Layer.as_view(), name="layer"),
+    path("values", values.Values.as_view(), name="values"),
+    path("history", values.PathHistory.as_view(), name="path-history"),
     path("change-sets", change_sets.ChangeSets.as_view(), name="change-sets"),
     path("rollouts", rollouts.Rollouts.as_view(), name="rollouts"),
 ]

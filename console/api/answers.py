@@ -201,3 +201,34 @@ class HoldAnswer(s.Serializer[Any]):
     reason = s.CharField()
     review_at = s.DateTimeField(allow_null=True)
     created_at = s.DateTimeField()
+
+
+class ValueAnswer(s.Serializer[Any]):
+    key = s.CharField(help_text="Names the value; `absent` when nothing stands at the path")
+    value = s.JSONField(required=False, help_text="Left out when nothing stands at the path")
+    edges = s.IntegerField()
+    set_in = s.DictField(
+        child=s.IntegerField(), help_text="Edges by the layer that the value comes from: organization, ..."
+    )
+    sample = s.ListField(child=s.CharField(), help_text="The first edges of these")
+
+
+class ValuesAnswer(s.Serializer[Any]):
+    path = s.CharField()
+    unpublished = s.IntegerField(help_text="Edges without a version yet")
+    values = ValueAnswer(many=True)
+
+
+class StepAnswer(s.Serializer[Any]):
+    scope = s.CharField()
+    target = s.CharField()
+    op = s.CharField()
+    path = s.CharField()
+    value = s.JSONField(required=False)
+    old = s.JSONField(required=False, help_text="What the layer had at the path")
+    change_set = s.UUIDField()
+    number = s.IntegerField()
+    author = s.CharField()
+    reason = s.CharField()
+    at = s.DateTimeField()
+    reverted = s.BooleanField()

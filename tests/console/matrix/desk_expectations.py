@@ -148,6 +148,8 @@ SITE: dict[str, dict[str, Page]] = {
     # Lists of what is theirs; whose memberships ended sees empty ones.
     "admin/fleet/": _both(ANYBODY, NO_POST),
     "admin/rollouts/": _both(ANYBODY, NO_POST),
+    "admin/history/": _both(ANYBODY, NO_POST),
+    "admin/values/": _both(ANYBODY, NO_POST),
     ROLLOUT: _both(Page("read", foreign=MISSING), NO_POST),
     f"{ROLLOUT}act/<str:name>/": _both(
         Page("rollback", foreign=MISSING), Page("rollback", frozenset({302, 422}), foreign=MISSING)

@@ -138,6 +138,8 @@ API: dict[str, dict[str, Call]] = {
     f"{ORG}memberships": reads(),
     f"{ORG}edges": {**reads(), "POST": Call("manage_edges", CREATED, body=edge)},
     f"{ORG}fleet": reads(),
+    f"{ORG}values": reads(query="path=/core_cycle/period_ms"),
+    f"{ORG}history": reads(query="path=/core_cycle/period_ms"),
     f"{ORG}events": reads(),
     f"{ORG}tokens": {
         "GET": Call("manage_tokens"),
