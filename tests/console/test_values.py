@@ -63,7 +63,7 @@ def test_a_path_that_nobody_has_is_one_group_without_a_value(published: build.Ca
 def test_a_keyed_list_is_followed_by_identity(published: build.Cast, alice: Caller) -> None:
     device = build.document()["modbus_devices"][0]
     (one,) = answered(alice, f"/modbus_devices/{device['device_id']}/device_id").json()["values"]
-    assert (one["value"], one["set_in"]) == (device["id"], {"organization": 2})
+    assert (one["value"], one["set_in"]) == (device["device_id"], {"organization": 2})
 
 
 @pytest.mark.parametrize(("path", "status"), [("", 400), ("no-slash", 422), ("/", 200)])
