@@ -1,7 +1,8 @@
-"""A new edge takes the baselines, and version 1 if they make a valid document."""
+"""New edges take the baselines, and version 1 if they make a valid document."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from configs import fleet, publishing, registry, storing
 from configs.changes import Actor, Change
@@ -11,6 +12,7 @@ from configs.outcomes import Outcome
 from configs.signing import Signer
 from edges import organizing, tenancy
 from edges.models import Edge, Site, Stage
+from edges.organizing import NewEdge
 
 
 def create_edge(
@@ -34,26 +36,54 @@ def create_edge(
     return edge
 
 
+def create_edges(
+    *, organization_id: UUID, rows: Sequence[NewEdge], actor: Actor, now: datetime, signer: Signer
+) -> list[Edge]:
+    """Many new edges, all or none, adopted by one change set.
+
+    Errors: RowsRefusedError; ClockRefused.
+    """
+    with tenancy.scope([organization_id]):
+        made = organizing.create_edges(organization_id=organization_id, rows=rows, now=now)
+        _adopt(organization_id, made, f"{len(made)} edges were added", actor=actor, now=now, signer=signer)
+    return made
+
+
 def adopt(*, edge: Edge, actor: Actor, now: datetime, signer: Signer) -> Outcome:
     """Pins and, if valid, version 1 for an edge that has none yet. Errors: ClockRefused."""
-    organization_id = edge.organization_id
-    with tenancy.scope([organization_id]):
-        # Under the lock from the start: a baseline that moves in between would pass a new edge by.
-        storing.lock(organization_id)
-        organization, sites = fleet.baselines(organization_id)
-        EdgePins.objects.create(
+    with tenancy.scope([edge.organization_id]):
+        reason = f"{edge.edge_id} was added"
+        return _adopt(edge.organization_id, [edge], reason, actor=actor, now=now, signer=signer)
+
+
+def _adopt(
+    organization_id: UUID,
+    edges: Sequence[Edge],
+    reason: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    signer: Signer,
+) -> Outcome:
+    # Under the lock from the start: a baseline that moves in between would pass a new edge by.
+    storing.lock(organization_id)
+    organization, sites = fleet.baselines(organization_id)
+    current = registry.current(now=now)
+    EdgePins.objects.bulk_create(
+        EdgePins(
             organization_id=organization_id,
             edge=edge,
             organization_revision_id=organization,
             site_revision_id=sites.get(edge.site_id),
-            registry_id=registry.current(now=now),
+            registry_id=current,
         )
-        change = Change(reason=f"{edge.edge_id} was added", operations=(), kind=Kind.ADOPT)
-        return publishing.publish(
-            organization_id=organization_id,
-            change=change,
-            actor=actor,
-            now=now,
-            signer=signer,
-            motion=Motion(adopted=frozenset({edge.pk})),
-        )
+        for edge in edges
+    )
+    return publishing.publish(
+        organization_id=organization_id,
+        change=Change(reason=reason, operations=(), kind=Kind.ADOPT),
+        actor=actor,
+        now=now,
+        signer=signer,
+        motion=Motion(adopted=frozenset(edge.pk for edge in edges)),
+    )

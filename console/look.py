@@ -47,4 +47,5 @@ SPECTACULAR: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {"LayerScope": ["organization", "site", "edge"]},
 }

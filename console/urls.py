@@ -17,6 +17,7 @@ from console.api import (
     rollouts,
     status,
     tokens,
+    transfers,
     values,
 )
 from console.api.addresses import VersionNumber
@@ -29,6 +30,9 @@ ORGANIZATION = [
     path("sites/<str:site>", organizations.OneSite.as_view(), name="site"),
     path("memberships", organizations.Memberships.as_view(), name="memberships"),
     path("edges", edges.Edges.as_view(), name="edges"),
+    path("edges/bulk", transfers.BulkEdges.as_view(), name="bulk-edges"),
+    path("export", transfers.Export.as_view(), name="export"),
+    path("import", transfers.Import.as_view(), name="import"),
     path("fleet", fleet.Fleet.as_view(), name="fleet"),
     path("events", status.Events.as_view(), name="reported-events"),
     path("tokens", tokens.Tokens.as_view(), name="tokens"),
@@ -64,6 +68,7 @@ EDGE = [
     path("versions/<version:number>", documents.OneVersion.as_view(), name="version"),
     path("history", documents.History.as_view(), name="history"),
     path("running", documents.Running.as_view(), name="running"),
+    path("overrides/copy", transfers.CopyOverrides.as_view(), name="copy-overrides"),
     path("rollback", acts.Rollback.as_view(), name="rollback"),
     path("retry", acts.Retry.as_view(), name="retry"),
     path("apply", acts.Apply.as_view(), name="apply"),

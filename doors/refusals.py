@@ -71,6 +71,14 @@ def value_refused(exc: edges_errors.ValueRefusedError) -> Refused:
     return Refused(422, "invalid", str(exc), errors=[error])
 
 
+def rows_refused(exc: edges_errors.RowsRefusedError) -> Refused:
+    errors = [
+        {"path": f"/edges/{row}/{field}", "rule": "value", "detail": detail}
+        for row, field, detail in exc.rows
+    ]
+    return Refused(422, "invalid", str(exc), errors=errors)
+
+
 def unavailable(_: Exception) -> Refused:
     return Refused(503, "unavailable", headers={"Retry-After": RETRY_SECONDS})
 
@@ -122,6 +130,7 @@ TABLE: dict[type[BaseException], Callable[[Any], Refused]] = {
     Refusal: use_case_refused,
     edges_errors.EdgesError: conflict,
     edges_errors.ValueRefusedError: value_refused,
+    edges_errors.RowsRefusedError: rows_refused,
     edges_errors.Unauthenticated: lambda _: unauthenticated(),
     edges_errors.Suspended: suspended,
     Http404: lambda _: Refused(404),

@@ -8,8 +8,11 @@ EdgesError
 |- RetiredError           a retired edge gets nothing new
 |- TakenError             the id or code is in use; says no more
 |- LastOwnerError         an organization keeps one owner
-`- ValueRefusedError      a value that no form accepts: field and detail
+|- ValueRefusedError      a value that no form accepts: field and detail
+`- RowsRefusedError       of many rows, those that are wrong: (row, field, detail) each
 """
+
+from collections.abc import Sequence
 
 
 class EdgesError(Exception):
@@ -52,3 +55,11 @@ class ValueRefusedError(EdgesError):
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(detail)
         self.field = field
+
+
+class RowsRefusedError(EdgesError):
+    """`rows`: (position from 0, field, detail), in the order of the rows."""
+
+    def __init__(self, rows: Sequence[tuple[int, str, str]]) -> None:
+        super().__init__(f"{len(rows)} of the rows cannot be taken; nothing was added.")
+        self.rows = list(rows)

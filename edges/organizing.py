@@ -1,7 +1,8 @@
 """Organizations, sites and edges come into being, change stage, and never return under an old name."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from psycopg.errors import UniqueViolation
 
 from edge_protocol.keys import is_edge_id
 from edges import keys, tenancy
-from edges.errors import TakenError, ValueRefusedError
+from edges.errors import RowsRefusedError, TakenError, ValueRefusedError
 from edges.models import Edge, EdgeStatus, Organization, Site, Stage
 
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -78,6 +79,43 @@ def create_edge(
     _insert(made, "This edge id is taken.")
     EdgeStatus.objects.create(organization_id=site.organization_id, edge=made)
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class NewEdge:
+    """An edge to be; `site` by its code."""
+
+    edge_id: str
+    site: str
+    name: str = ""
+    tags: Sequence[str] = ()
+
+
+def create_edges(*, organization_id: UUID, rows: Sequence[NewEdge], now: datetime) -> list[Edge]:
+    """Many new edges in commissioning, all or none, in the order of `rows`. Needs a scope.
+
+    Errors: RowsRefusedError naming every row that is wrong. Source: issue 3, bulk enrollment.
+    """
+    sites = {site.code: site for site in Site.objects.filter(organization_id=organization_id)}
+    made: list[Edge] = []
+    wrong: list[tuple[int, str, str]] = []
+    with transaction.atomic():
+        for position, row in enumerate(rows):
+            try:
+                made.append(_create(sites, row, now))
+            except ValueRefusedError as refused:
+                wrong.append((position, refused.field, str(refused)))
+            except TakenError as taken:
+                wrong.append((position, "edge_id", str(taken)))
+        if wrong:
+            raise RowsRefusedError(wrong)
+    return made
+
+
+def _create(sites: Mapping[str, Site], row: NewEdge, now: datetime) -> Edge:
+    if row.site not in sites:
+        raise ValueRefusedError("site", f"There is no site {row.site!r} in this organization.")
+    return create_edge(site=sites[row.site], edge_id=row.edge_id, name=row.name, tags=row.tags, now=now)
 
 
 def change_stage(*, edge: Edge, stage: str) -> Edge:

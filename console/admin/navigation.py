@@ -13,6 +13,8 @@ _ENTRIES: list[tuple[str, str, str, Act]] = [
     ("Rollouts", "rocket_launch", "console_rollouts", "read"),
     ("History", "history", "console_history", "read"),
     ("Values", "data_object", "console_values", "read"),
+    ("Export and import", "swap_vert", "console_transfer", "read"),
+    ("Add many edges", "playlist_add", "console_bulk", "manage_edges"),
     ("Edges", "developer_board", "edges_edge_changelist", "read"),
     ("Sites", "location_on", "edges_site_changelist", "read"),
     ("Organizations", "corporate_fare", "edges_organization_changelist", "read"),

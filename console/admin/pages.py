@@ -1,6 +1,7 @@
 """Importing this registers every page with the desk."""
 
 from console.admin import (
+    bulk_page,
     edge_pages,
     edges,
     fleet_page,
@@ -10,10 +11,12 @@ from console.admin import (
     organizations,
     records,
     rollout_pages,
+    transfer_pages,
     values_page,
 )
 
 __all__ = [
+    "bulk_page",
     "edge_pages",
     "edges",
     "fleet_page",
@@ -23,5 +26,6 @@ __all__ = [
     "organizations",
     "records",
     "rollout_pages",
+    "transfer_pages",
     "values_page",
 ]

@@ -55,6 +55,18 @@ class EnrollmentTokenAnswer(s.Serializer[Any]):
     command = s.CharField(help_text="To paste on the edge; carries the digest of trust root 1")
 
 
+class LabelAnswer(s.Serializer[Any]):
+    edge_id = s.CharField()
+    site = s.CharField()
+    token = s.CharField(help_text="Shown once")
+    expires_at = s.DateTimeField()
+    command = s.CharField(help_text="To paste on the edge; carries the digest of trust root 1")
+
+
+class LabelsAnswer(s.Serializer[Any]):
+    edges = LabelAnswer(many=True)
+
+
 class KeyAnswer(s.Serializer[Any]):
     key_id = s.CharField()
     created_at = s.DateTimeField()
@@ -92,6 +104,15 @@ class ChangeAnswer(s.Serializer[Any]):
     affected = AffectedEdge(many=True)
     unaffected = UnaffectedEdge(many=True)
     warnings = ChangeWarning(many=True)
+
+
+class LayerAddress(s.Serializer[Any]):
+    scope = s.CharField()
+    target = s.CharField()
+
+
+class ImportAnswer(ChangeAnswer):
+    skipped = LayerAddress(many=True, help_text="Layers of the file that are not here")
 
 
 class OperationAnswer(s.Serializer[Any]):

@@ -89,6 +89,18 @@ class NewEdge(Exact):
     stage = Text(max_length=32, required=False)
 
 
+class BulkEdge(Exact):
+    edge_id = Text(max_length=TEXT)
+    site = Text(max_length=63)
+    name = Text(max_length=TEXT, required=False, allow_blank=True, default="")
+    tags = texts(maximum=50)
+
+
+class BulkEdges(Exact):
+    edges = BulkEdge(many=True, allow_empty=False, max_length=1_000)  # type: ignore[call-arg]
+    ttl_hours = Whole(min_value=1, max_value=24 * 14, required=False, default=24 * 7)
+
+
 class EdgeChange(Exact):
     name = Text(max_length=TEXT, required=False, allow_blank=True)
     tags = texts(maximum=50)
@@ -130,6 +142,33 @@ class DraftChange(Exact):
     operations = OperationShape(many=True, allow_empty=False, max_length=10_000, required=False)  # type: ignore[call-arg]
     selector = SelectorShape(required=False)
     exclude = texts(maximum=100_000)
+
+
+class GivenLayer(Exact):
+    scope = serializers.ChoiceField(["organization", "site", "edge"])
+    target = Text(max_length=63)
+    revision = Whole(min_value=0, max_value=2**53 - 1, required=False)
+    body = serializers.DictField()
+
+
+class Importing(Exact):
+    reason = Text(max_length=REASON)
+    organization = Text(max_length=63, required=False, help_text="Where the file is from")
+    layers = GivenLayer(many=True, allow_empty=False, max_length=10_000)  # type: ignore[call-arg]
+    skip_unknown = Flag(
+        required=False, default=False, help_text="Leave out sites and edges that are not here"
+    )
+    overwrite = Flag(required=False, default=False, help_text="Also what was changed since the export")
+    publish = Flag(required=False, default=False)
+    preview_digest = Text(max_length=64, required=False)
+
+
+class Copying(Exact):
+    reason = Text(max_length=REASON)
+    selector = SelectorShape()
+    paths = texts(maximum=1_000)
+    publish = Flag(required=False, default=False)
+    preview_digest = Text(max_length=64, required=False)
 
 
 class Publishing(Exact):

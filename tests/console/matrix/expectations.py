@@ -74,6 +74,19 @@ def edge(target: Mapping[str, str]) -> dict[str, str]:
     return {"edge_id": "fresh-edge-1", "site": target["site"]}
 
 
+def bulk(target: Mapping[str, str]) -> dict[str, Any]:
+    return {"edges": [{"edge_id": "fresh-edge-2", "site": target["site"]}]}
+
+
+def layers(target: Mapping[str, str]) -> dict[str, Any]:
+    layer = {"scope": "edge", "target": target["edge_id"], "body": {"core_cycle": {"period_ms": 4000}}}
+    return {"reason": "matrix", "layers": [layer], "publish": True}
+
+
+def copied(target: Mapping[str, str]) -> dict[str, Any]:
+    return {"reason": "matrix", "selector": {"edges": [target["edge_id"]]}}
+
+
 def heartbeat(_: Mapping[str, str]) -> dict[str, Any]:
     running = {"version": 0, "digest": None}
     return {"boot_id": "11111111-1111-4111-8111-111111111111", "seq": 1, "running": running}
@@ -138,6 +151,9 @@ API: dict[str, dict[str, Call]] = {
     f"{ORG}memberships": reads(),
     f"{ORG}edges": {**reads(), "POST": Call("manage_edges", CREATED, body=edge)},
     f"{ORG}fleet": reads(),
+    f"{ORG}edges/bulk": {"POST": Call("manage_edges", CREATED, body=bulk)},
+    f"{ORG}export": reads(),
+    f"{ORG}import": {"POST": Call("publish", CREATED, body=layers)},
     f"{ORG}values": reads(query="path=/core_cycle/period_ms"),
     f"{ORG}history": reads(query="path=/core_cycle/period_ms"),
     f"{ORG}events": reads(),
@@ -178,6 +194,7 @@ API: dict[str, dict[str, Call]] = {
     f"{EDGE}/versions/<version:number>": reads(values={"number": "1"}),
     f"{EDGE}/history": reads(query="path=/core_cycle"),
     f"{EDGE}/running": reads(),
+    f"{EDGE}/overrides/copy": {"POST": Call("edit", CREATED, body=copied)},
     f"{EDGE}/rollback": {"POST": Call("rollback", CREATED, body=why)},
     f"{EDGE}/retry": {"POST": Call("rollback", CREATED, body=why)},
     f"{EDGE}/apply": {"POST": Call("publish", frozenset({202}), body=why)},
