@@ -68,7 +68,13 @@ class Seen:
         return text
 
 
-@pytest.fixture(params=["application filters alone", "row level security alone"])
+# Each table's row level security has tests of its own, so that the long round waits for `make test-all`.
+@pytest.fixture(
+    params=[
+        "application filters alone",
+        pytest.param("row level security alone", marks=pytest.mark.slow),
+    ]
+)
 def only(request: pytest.FixtureRequest, committed: Database, settings: Any) -> str:
     """One of the two fences is down."""
     if request.param == "row level security alone":

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from ems.demo.operator import wait_until
 from ems.demo.story import DEADBAND, operation, running, settled
 from ems.demo.world import World
@@ -63,6 +65,7 @@ def test_a_crashing_change_undoes_itself_on_its_edge_alone_and_does_not_come_bac
     assert balancing["parameters"]["deadband_watts"] == 70
 
 
+@pytest.mark.slow
 def test_a_retry_offers_refused_content_again_after_the_cause_is_gone(world: World) -> None:
     operator = world.operator("acme")
     start(world)
