@@ -205,3 +205,17 @@ def sockets_of_one_person_are_bounded(scene: Scene) -> None:
             assert stack.enter_context(scene.open("owner")).hear()["type"] == "hello"
         assert stack.enter_context(scene.open("owner")).closed_with() == 4429
         assert stack.enter_context(scene.open("southerner")).hear()["type"] == "hello"
+
+
+def test_the_pages_say_what_they_follow(cast: build.Cast, client: Client) -> None:
+    client.force_login(cast.alice)
+    pages = {
+        "/admin/fleet/": 'data-live="edge fleet rollout alerts"',
+        "/admin/rollouts/": 'data-live="rollout"',
+        f"/admin/edges/edge/{cast.acme_north.pk}/change/": 'data-live-id="acme-north-1"',
+    }
+    for path, said in pages.items():
+        page = client.get(path).content.decode()
+        assert said in page, path
+        assert "/static/console/live.js" in page
+    assert client.get("/static/console/live.js").status_code == 200
