@@ -19,7 +19,7 @@ from edge_protocol.envelope import Envelope
 from edge_protocol.instants import format_instant
 from edge_protocol.manifest import Manifest
 from edge_protocol.messages import Desired, Heartbeat, HeartbeatAnswer, present
-from edges import asking, health, notices, tenancy
+from edges import asking, health, hints, notices, tenancy
 from edges.credentials import EdgePrincipal
 from edges.models import EdgeHead, TrustRoot
 
@@ -54,6 +54,8 @@ def receive(
             )
         if filed.running_changed or filed.returned or filed.changed & waking.TELLING:
             waking.reported(organization_id=principal.organization_id, edge_uid=principal.edge_uid, now=now)
+            site = frozenset({filed.status.edge.site_id})
+            hints.tell([hints.Hint("edge", principal.organization_id, site, principal.edge_id)])
         if filed.head is not None and now - filed.head.issued_at >= REISSUE_AFTER:
             _reissue(filed.head, signer=signer, now=now)
         requests = asking.open_for(principal.edge_uid, now)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection
 
-from configs import editing, freezing, storing_versions
+from configs import editing, freezing, hinting, storing_versions
 from configs.changes import Actor, Address
 from configs.models import ChangeSet, Layer, Operation, Quarantine, Revision, State
 from configs.planning import Plan
@@ -85,6 +85,7 @@ class Writing:
         self._edges()  # after the heads: renewals lock a head first too, and the notices' counter last
         lift(self.sealed, now=self.now)
         self._holds()
+        self._hint(change_set)
         if self.sealed:
             notices.notify(kind="published", organization_id=self.organization_id, subject_id=change_set.pk)
         return change_set, numbers
@@ -97,7 +98,17 @@ class Writing:
         self._layers(draft)
         self._operations(draft)
         self._holds()
+        self._hint(draft)
         return draft
+
+    def _hint(self, change_set: ChangeSet) -> None:
+        hinting.moved(
+            changed="change_set",
+            organization_id=self.organization_id,
+            subject=change_set.pk,
+            change_set_id=change_set.pk,
+            sites={one.edge.facts.site_id for one in self.sealed},
+        )
 
     def _change_set(self, draft: ChangeSet | None) -> ChangeSet:
         change, number = self.plan.change, advance(self.organization_id, numbered=draft is None)

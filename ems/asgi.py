@@ -1,7 +1,7 @@
 """The server: body gate, fast lane, Django, edge sockets, and the lifespan around what they share.
 
 http       Gate -> FastLane -> Django
-websocket  Channels' URLRouter -> sync_api.consumer
+websocket  Channels' URLRouter -> sync_api.consumer, console.live
 lifespan   here; a server that sends none (daphne) starts the process with the first request
 """
 
@@ -19,6 +19,8 @@ django_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from console.live.endpoint import live  # noqa: E402
+from console.live.hub import hub  # noqa: E402
 from doors.gate import Application, Gate, Receive, Scope, Send  # noqa: E402
 from ems.starting import reason_to_refuse  # noqa: E402
 from sync_api.consumer import notify, nowhere  # noqa: E402
@@ -31,6 +33,7 @@ served = ProtocolTypeRouter(
         "websocket": URLRouter(
             [
                 re_path(r"^ws/edges/(?P<edge_id>[^/]+)/notify$", cast(Any, notify)),
+                re_path(r"^live$", cast(Any, live)),
                 re_path(r"", cast(Any, nowhere)),
             ]
         ),
@@ -59,6 +62,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
             gc.freeze()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            await hub.stop()
             await process.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GENERATED = "generated-for-development-only-"
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 TRUE, FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 
 
@@ -107,8 +109,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "CORS_ORIGINS",
         "",
-        "Origins (`https://desk.example.com`) whose pages may call the operator API with a token, "
-        "comma-separated.",
+        "Origins (`https://desk.example.com`) whose pages may call the operator API and open `/live` with a "
+        "token, comma-separated. Cookies never count across origins.",
     ),
     Setting(
         "TRUST_FORWARDED_PROTO",
@@ -176,6 +178,17 @@ class Environment:
 
     def words(self, name: str) -> list[str]:
         return [word.strip() for word in self.text(name).split(",") if word.strip()]
+
+    def origins(self, name: str) -> list[str]:
+        """As browsers send them: one that is written otherwise would never match, without a word."""
+        given = self.words(name)
+        for origin in given:
+            if not ORIGIN.fullmatch(origin):
+                raise ImproperlyConfigured(
+                    f"{name} names {origin!r}; an origin reads https://desk.example.com or "
+                    "https://desk.example.com:8443, in small letters, without a path."
+                )
+        return given
 
     def folder(self, name: str) -> Path:
         path = Path(self.text(name)).expanduser()

@@ -21,6 +21,7 @@ Bodies and answers are in the OpenAPI document (`/api/openapi.json`, readable at
 """
 OTHER_CALLS = (
     ("WebSocket /ws/edges/{edge_id}/notify", "Notices to one edge; its heartbeats"),
+    ("WebSocket /live", "Hints to people's pages and programs that something changed: docs/live.md"),
     ("GET /health", "200 as long as the process answers; asks nothing of anything else"),
     ("GET /health/ready", "200 when the database answers and has every migration, else 503"),
     ("GET /metrics", "Prometheus text"),

@@ -100,7 +100,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_REDIRECT_URL = "/admin/"
 CSRF_FAILURE_VIEW = "doors.problems.csrf_failure"
-CORS_ORIGINS = _env.words("CORS_ORIGINS")
+CORS_ORIGINS = _env.origins("CORS_ORIGINS")
 EMS_LIMITS = _env.json_object("EMS_LIMITS")
 EMS_MOST_SOCKETS = _env.number("EMS_MOST_SOCKETS", 1, 1_000_000)
 TRUSTED_PROXIES = _env.number("TRUSTED_PROXIES", 0, 9)

@@ -1,7 +1,7 @@
 """Moving the pins of some edges: merged and checked again, signed, stored, notified. Needs the lock."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -35,6 +35,7 @@ class Publisher:
     layers: Layers
     now: datetime
     signer: Signer
+    touched: set[UUID] = field(default_factory=set)  # sites of edges that should run something else now
 
     def offer(self, act: Offer, targets: Mapping[UUID, Target]) -> Offered:
         """The candidates; for stragglers the baselines, which may have moved on since."""
@@ -104,6 +105,7 @@ class Publisher:
         storing.advance(organization_id, numbered=False)
         storing_versions.store(plan, sealed, change_set_id=change_set_id, now=self.now)
         storing.lift(sealed, now=self.now)
+        self.touched.update(one.edge.facts.site_id for one in sealed)
         if sealed:
             notices.notify(kind="published", organization_id=organization_id, subject_id=change_set_id)
         return {one.facts.uid: one for one in plans}

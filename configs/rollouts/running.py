@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from configs import jobs, storing
+from configs import hinting, jobs, storing
 from configs.rollouts import candidates, closing, deadlines, engine, rows
 from configs.rollouts.candidates import Layers
 from configs.rollouts.events import Act, Command, Entry, Event, Offer, Seen
@@ -76,6 +76,14 @@ class _Run:
         due_at = deadlines.due_at(after, self.now, is_unfinished=is_unfinished)
         rows.save(self.row, before, after, now=self.now, due_at=due_at)
         rows.note(self.row, self.entries, now=self.now)
+        if self.entries or after != before:
+            hinting.moved(
+                changed="rollout",
+                organization_id=self.row.organization_id,
+                subject=self.row.pk,
+                change_set_id=self.row.change_set_id,
+                sites=self.publisher.touched,
+            )
         jobs.reschedule(
             kind=KIND,
             organization_id=self.row.organization_id,

@@ -74,6 +74,15 @@ def test_an_allowed_origin_may_ask(client: Client, allowed: None) -> None:
     assert "Origin" in answer["Vary"]
 
 
+def test_an_allowed_origin_reads_what_the_contract_says_in_headers(client: Client, allowed: None) -> None:
+    for path in ("/api/openapi.json", "/api/v1/organizations"):
+        answer = client.get(path, **ORIGIN)
+        assert answer["Access-Control-Allow-Origin"] == "https://desk.example.com"
+        exposed = set(answer["Access-Control-Expose-Headers"].split(", "))
+        assert {"ETag", "Location", "Retry-After", "X-Request-ID"} <= exposed
+        assert "Access-Control-Allow-Credentials" not in answer
+
+
 def test_another_origin_is_told_nothing(client: Client, allowed: None) -> None:
     answer = preflight(client, origin="https://evil.example.com")
     assert "Access-Control-Allow-Origin" not in answer

@@ -145,3 +145,12 @@ def test_production_without_anything_says_everything_at_once(tmp_path: Path) -> 
     assert done.returncode == 1
     for name in production.REQUIRED:
         assert f"{name} is not set" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong", ["*", "null", "desk.example.com", "https://desk.example.com/", "https://Desk.x"]
+)
+def test_an_origin_that_no_browser_sends_is_refused(wrong: str) -> None:
+    assert Environment({"CORS_ORIGINS": "https://a.example:8443, http://localhost"}).origins("CORS_ORIGINS")
+    with pytest.raises(ImproperlyConfigured, match="without a path"):
+        Environment({"CORS_ORIGINS": f"https://a.example,{wrong}"}).origins("CORS_ORIGINS")
