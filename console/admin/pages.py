@@ -1,6 +1,17 @@
 """Importing this registers every page with the desk."""
 
-from console.admin import edge_pages, edges, fleet_page, home, layers, organizations, records, rollout_pages
+from console.admin import (
+    edge_pages,
+    edges,
+    fleet_page,
+    home,
+    layers,
+    organizations,
+    records,
+    rollout_pages,
+    second_factor_page,
+    sign_in,
+)
 
 __all__ = [
     "edge_pages",
@@ -11,4 +22,6 @@ __all__ = [
     "organizations",
     "records",
     "rollout_pages",
+    "second_factor_page",
+    "sign_in",
 ]

@@ -135,6 +135,8 @@ ROLLOUT = "admin/rollouts/<uuid:rollout>/"
 SITE: dict[str, dict[str, Page]] = {
     "admin/": _both(ANYBODY, ANYBODY),
     "admin/login/": _both(*[Page(None, frozenset({200, 302}), is_public=True)] * 2),
+    "admin/login/code/": _both(*[Page(None, frozenset({302}), is_public=True)] * 2),
+    "admin/second-factor/": _both(ANYBODY, ANYBODY),
     "admin/logout/": _both(
         Page(None, frozenset({302, 405}), is_public=True), Page(None, frozenset({200, 302}), is_public=True)
     ),
