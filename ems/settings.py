@@ -108,6 +108,10 @@ MFA_ADAPTER = "edges.second_factor.Sealed"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "EMS"
 CSRF_FAILURE_VIEW = "doors.problems.csrf_failure"
+EMS_MAIL_FROM = _env.text("EMS_MAIL_FROM")
+EMAIL_HOST, EMAIL_PORT = _env.text("EMS_MAIL_HOST"), _env.number("EMS_MAIL_PORT", 1, 65535)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _env.text("EMS_MAIL_USER"), _env.text("EMS_MAIL_PASSWORD")
+EMAIL_USE_SSL, EMAIL_USE_TLS, EMAIL_TIMEOUT = EMAIL_PORT == 465, EMAIL_PORT == 587, 10
 CORS_ORIGINS = _env.words("CORS_ORIGINS")
 EMS_LIMITS = _env.json_object("EMS_LIMITS")
 EMS_MOST_SOCKETS = _env.number("EMS_MOST_SOCKETS", 1, 1_000_000)

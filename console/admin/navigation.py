@@ -18,7 +18,8 @@ _ENTRIES: list[tuple[str, str, str, Act]] = [
     ("Versions", "history", "configs_version_changelist", "read"),
     ("Events", "notifications", "edges_edgeevent_changelist", "read"),
     ("Device profiles", "memory", "configs_deviceprofile_changelist", "read"),
-    ("Memberships", "group", "edges_membership_changelist", "read"),
+    ("People", "group", "console_people", "read"),
+    ("Memberships", "badge", "edges_membership_changelist", "read"),
     ("API tokens", "key", "edges_operatortoken_changelist", "manage_tokens"),
 ]
 

@@ -81,7 +81,7 @@ class NewMembershipForm(MembershipForm):
     username = forms.CharField(
         max_length=150,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Exactly as the person signs in. Accounts are made by whoever runs this server.",
+        help_text="Exactly as the person signs in. Who has no account yet is invited from the People page.",
     )
 
     def clean(self) -> dict[str, Any]:
@@ -118,12 +118,16 @@ class MembershipAdmin(HistoricAdmin):
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:  # noqa: ARG002
         made = people.grant(
-            user=obj.user, organization_id=obj.organization_id, role=form.cleaned_data["role"], site=obj.site
+            user=obj.user,
+            organization_id=obj.organization_id,
+            role=form.cleaned_data["role"],
+            site=obj.site,
+            by_role=person(request).role_of(obj.organization_id),
         )
         obj.__dict__.update(made.__dict__)
 
-    def delete_model(self, request: HttpRequest, obj: Membership) -> None:  # noqa: ARG002
-        people.withdraw(membership=obj)
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        people.withdraw(membership=obj, now=request.now)  # type: ignore[attr-defined]
 
     @display(description="Where")
     def place(self, membership: Membership) -> str:

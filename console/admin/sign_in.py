@@ -42,11 +42,12 @@ class PasswordFirst(LoginView):
                 "next": self.get_success_url(),
             }
             return HttpResponseRedirect(reverse("admin:console_code"))
-        _enter(self.request, user, "password")
+        enter(self.request, user, "password")
         return HttpResponseRedirect(self.get_success_url())
 
 
-def _enter(request: HttpRequest, user: Any, how: str) -> None:
+def enter(request: HttpRequest, user: Any, how: str) -> None:
+    """Begin the session, and say so in the audit trail of each of the person's organizations."""
     login(request, user, backend=BACKEND)
     who = credentials.operator_of_user(user)
     auditing.note_everywhere(
@@ -71,7 +72,7 @@ def code_page(request: HttpRequest) -> HttpResponseBase:
         refused = spend(request, user.pk, form.cleaned_data["code"])
         if not refused:
             ahead = request.session.pop(PENDING)["next"]
-            _enter(request, user, "password and second factor")
+            enter(request, user, "password and second factor")
             return HttpResponseRedirect(ahead)
     context = {**desk.each_context(request), "title": "Second factor", "form": form, "refused": refused}
     return TemplateResponse(request, "console/code.html", context, status=422 if refused else 200)

@@ -150,9 +150,34 @@ class NewTokenAnswer(TokenAnswer):
 
 
 class MembershipAnswer(s.Serializer[Any]):
+    id = s.UUIDField()
     username = s.CharField()
     role = s.CharField()
     site = s.CharField(allow_null=True)
+    since = s.DateTimeField()
+    second_factor = s.BooleanField()
+    last_sign_in_at = s.DateTimeField(allow_null=True)
+
+
+class InvitationAnswer(s.Serializer[Any]):
+    id = s.UUIDField()
+    email = s.EmailField()
+    role = s.CharField()
+    site = s.CharField(allow_null=True)
+    state = s.CharField(help_text="open, accepted, revoked or expired")
+    created_by = s.CharField()
+    created_at = s.DateTimeField()
+    expires_at = s.DateTimeField()
+    accepted_by = s.CharField(allow_null=True)
+
+
+class NewInvitationAnswer(InvitationAnswer):
+    link = s.CharField(help_text="Shown once; the code stands behind the #, where no server sees it")
+    mailed = s.BooleanField()
+
+
+class SecondFactorAnswer(s.Serializer[Any]):
+    mandatory = s.BooleanField()
 
 
 class EventAnswer(s.Serializer[Any]):

@@ -162,6 +162,21 @@ class Releasing(Exact):
     preview_digest = Text(max_length=64, required=False)
 
 
+class RoleChange(Exact):
+    role = serializers.ChoiceField(list(ROLES))
+
+
+class NewInvitation(Exact):
+    email = Text(max_length=254)
+    role = serializers.ChoiceField(list(ROLES))
+    site = Text(max_length=63, required=False)
+    ttl_days = Whole(min_value=1, max_value=30, required=False, default=7)
+
+
+class SecondFactorRequired(Exact):
+    mandatory = Flag()
+
+
 class NewToken(Exact):
     name = Text(max_length=TEXT)
     role = serializers.ChoiceField(list(ROLES))

@@ -136,6 +136,19 @@ API: dict[str, dict[str, Call]] = {
         **reads(), "PATCH": Call("manage_edges", body=lambda _: {"name": "x"}, headers=MATCH),
     },
     f"{ORG}memberships": reads(),
+    f"{ORG}memberships/<uuid:membership>": {
+        "PATCH": Call("manage_people", body=lambda _: {"role": "approver"}),
+        "DELETE": Call("manage_people", frozenset({204})),
+    },
+    f"{ORG}invitations": {
+        "GET": Call("manage_people"),
+        "HEAD": Call("manage_people"),
+        "POST": Call("manage_people", CREATED, body=lambda _: {"email": "x@example.com", "role": "viewer"}),
+    },
+    f"{ORG}invitations/<uuid:invitation>": {"DELETE": Call("manage_people")},
+    f"{ORG}second-factor": {
+        **reads(), "PUT": Call("manage_people", body=lambda _: {"mandatory": True}),
+    },
     f"{ORG}edges": {**reads(), "POST": Call("manage_edges", CREATED, body=edge)},
     f"{ORG}fleet": reads(),
     f"{ORG}events": reads(),

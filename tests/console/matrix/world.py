@@ -1,6 +1,8 @@
 """Two organizations with a row of everything in each, and everybody who could ask."""
 
+import secrets
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +14,7 @@ from configs.models import DeviceProfile, Version
 from configs.rollouts import starting
 from configs.rollouts.models import Rollout
 from configs.rollouts.policies import Wish
-from edges import tenancy
+from edges import inviting, tenancy
 from edges.models import Edge, EdgeEvent, EdgeStatus, Membership, Organization
 from tests import build
 
@@ -155,6 +157,8 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
         "edge_uid": str(edge.pk),
         "key_id": key.key_id,
         "token_id": token.token_id,
+        "membership": str(member.pk),
+        **_of_people(edge, owner, canary),
         "scope": "edge",
         "target": edge.edge_id,
         "draft": str(draft.change_set_id),
@@ -175,6 +179,23 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
         "history edges/membership": str(histories[3]),
         "history configs/deviceprofile": str(profile.history.latest().history_id),
     }
+
+
+def _of_people(edge: Edge, owner: Any, canary: str) -> dict[str, str]:
+    """What people keep beside the configuration: an invitation."""
+    with tenancy.scope([edge.organization_id]):
+        invitation, _ = inviting.invite(
+            organization_id=edge.organization_id,
+            email=f"{canary}@example.com",
+            role="viewer",
+            site=None,
+            by=owner.username,
+            by_role="owner",
+            lifetime=timedelta(days=7),
+            now=build.NOW,
+            random_bytes=secrets.token_bytes,
+        )
+    return {"invitation": str(invitation.pk)}
 
 
 def _roll_out(edge: Edge, canary: str) -> Rollout:
