@@ -16,6 +16,7 @@ from console.api import (
     people,
     registry,
     rollouts,
+    site_book,
     status,
     tokens,
 )
@@ -27,6 +28,10 @@ register_converter(VersionNumber, "version")
 ORGANIZATION = [
     path("sites", organizations.Sites.as_view(), name="sites"),
     path("sites/<str:site>", organizations.OneSite.as_view(), name="site"),
+    path("sites/<str:site>/contacts", site_book.Contacts.as_view(), name="contacts"),
+    path("sites/<str:site>/contacts/<uuid:contact>", site_book.OneContact.as_view(), name="contact"),
+    path("sites/<str:site>/access-notes", site_book.AccessNotes.as_view(), name="access-notes"),
+    path("sites/<str:site>/journal", site_book.SiteJournal.as_view(), name="site-journal"),
     path("memberships", people.Memberships.as_view(), name="memberships"),
     path("memberships/<uuid:membership>", people.OneMembership.as_view(), name="membership"),
     path("invitations", people.Invitations.as_view(), name="invitations"),
@@ -64,6 +69,7 @@ EDGE = [
     path("versions", documents.Versions.as_view(), name="versions"),
     path("versions/<version:one>...<version:other>", documents.Difference.as_view(), name="difference"),
     path("versions/<version:number>", documents.OneVersion.as_view(), name="version"),
+    path("journal", site_book.EdgeJournal.as_view(), name="edge-journal"),
     path("history", documents.History.as_view(), name="history"),
     path("running", documents.Running.as_view(), name="running"),
     path("rollback", acts.Rollback.as_view(), name="rollback"),

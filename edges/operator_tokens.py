@@ -56,6 +56,13 @@ def revoke(*, token_id: str, now: datetime) -> bool:
     return bool(OperatorToken.objects.filter(token_id=token_id, revoked_at=None).update(revoked_at=now))
 
 
+def state(token: OperatorToken, *, now: datetime) -> str:
+    """live, revoked or expired."""
+    if token.revoked_at is not None:
+        return "revoked"
+    return "expired" if token.expires_at <= now else "live"
+
+
 def touch(pk: UUID, organization_id: UUID, *, last_used_at: datetime | None, now: datetime) -> None:
     """Note the use of a token, at most once a minute."""
     if last_used_at is not None and now - last_used_at < TOUCH_EVERY:

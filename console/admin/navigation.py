@@ -20,7 +20,7 @@ _ENTRIES: list[tuple[str, str, str, Act]] = [
     ("Device profiles", "memory", "configs_deviceprofile_changelist", "read"),
     ("People", "group", "console_people", "read"),
     ("Memberships", "badge", "edges_membership_changelist", "read"),
-    ("API tokens", "key", "edges_operatortoken_changelist", "manage_tokens"),
+    ("API tokens", "key", "console_tokens", "manage_tokens"),
 ]
 
 

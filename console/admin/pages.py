@@ -13,6 +13,8 @@ from console.admin import (
     rollout_pages,
     second_factor_page,
     sign_in,
+    site_book,
+    token_pages,
 )
 
 __all__ = [
@@ -28,4 +30,6 @@ __all__ = [
     "rollout_pages",
     "second_factor_page",
     "sign_in",
+    "site_book",
+    "token_pages",
 ]

@@ -180,6 +180,29 @@ class SecondFactorAnswer(s.Serializer[Any]):
     mandatory = s.BooleanField()
 
 
+class ContactAnswer(s.Serializer[Any]):
+    id = s.UUIDField()
+    name = s.CharField()
+    role = s.CharField()
+    phone = s.CharField()
+    email = s.CharField()
+
+
+class AccessNotesAnswer(s.Serializer[Any]):
+    text = s.CharField()
+
+
+class JournalAnswer(s.Serializer[Any]):
+    id = s.IntegerField()
+    at = s.DateTimeField(help_text="When it happened")
+    written_at = s.DateTimeField()
+    by = s.CharField()
+    text = s.CharField()
+    edge = s.CharField(allow_null=True, help_text="null: the site as a whole")
+    corrects = s.IntegerField(allow_null=True)
+    corrected_by = s.IntegerField(allow_null=True)
+
+
 class EventAnswer(s.Serializer[Any]):
     edge_id = s.CharField()
     id = s.UUIDField()

@@ -139,6 +139,17 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/login/code/": _both(*[Page(None, frozenset({302}), is_public=True)] * 2),
     "admin/join/": _both(*[Page(None, is_public=True)] * 2),
     "admin/second-factor/": _both(ANYBODY, ANYBODY),
+    "admin/sites/<uuid:site_uid>/book/": _both(
+        Page("read", foreign=MISSING), Page("edit", frozenset({302, 422}), foreign=MISSING)
+    ),
+    f"{EDGE}journal/": _both(
+        Page("read", foreign=MISSING), Page("edit", frozenset({302, 422}), foreign=MISSING)
+    ),
+    "admin/tokens/": _both(ANYBODY, NO_POST),
+    "admin/tokens/<str:org>/new/": _both(*[Page("manage_tokens", foreign=MISSING)] * 2),
+    "admin/tokens/<str:org>/<str:token_id>/revoke/": _both(
+        Page("manage_tokens", foreign=MISSING), Page("manage_tokens", LOGIN, foreign=MISSING)
+    ),
     "admin/people/": _both(ANYBODY, NO_POST),
     f"{PEOPLE}invite/": _both(*[Page("manage_people", foreign=MISSING)] * 2),
     f"{PEOPLE}second-factor/": _both(

@@ -74,6 +74,10 @@ def edge(target: Mapping[str, str]) -> dict[str, str]:
     return {"edge_id": "fresh-edge-1", "site": target["site"]}
 
 
+def note(_: Mapping[str, str]) -> dict[str, str]:
+    return {"text": "matrix"}
+
+
 def heartbeat(_: Mapping[str, str]) -> dict[str, Any]:
     running = {"version": 0, "digest": None}
     return {"boot_id": "11111111-1111-4111-8111-111111111111", "seq": 1, "running": running}
@@ -135,6 +139,17 @@ API: dict[str, dict[str, Call]] = {
     f"{ORG}sites/<str:site>": {
         **reads(), "PATCH": Call("manage_edges", body=lambda _: {"name": "x"}, headers=MATCH),
     },
+    f"{ORG}sites/<str:site>/contacts": {
+        **reads(), "POST": Call("edit", CREATED, body=lambda _: {"name": "x", "phone": "1"}),
+    },
+    f"{ORG}sites/<str:site>/contacts/<uuid:contact>": {
+        "PATCH": Call("edit", body=lambda _: {"phone": "2"}), "DELETE": Call("edit", frozenset({204})),
+    },
+    f"{ORG}sites/<str:site>/access-notes": {
+        **reads(), "PUT": Call("edit", body=lambda _: {"text": "x"}, headers=MATCH),
+    },
+    f"{ORG}sites/<str:site>/journal": {**reads(), "POST": Call("edit", CREATED, body=note)},
+    f"{EDGE}/journal": {**reads(), "POST": Call("edit", CREATED, body=note)},
     f"{ORG}memberships": reads(),
     f"{ORG}memberships/<uuid:membership>": {
         "PATCH": Call("manage_people", body=lambda _: {"role": "approver"}),

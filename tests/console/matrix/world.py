@@ -14,7 +14,7 @@ from configs.models import DeviceProfile, Version
 from configs.rollouts import starting
 from configs.rollouts.models import Rollout
 from configs.rollouts.policies import Wish
-from edges import inviting, tenancy
+from edges import contacts, inviting, journals, tenancy
 from edges.models import Edge, EdgeEvent, EdgeStatus, Membership, Organization
 from tests import build
 
@@ -182,7 +182,7 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
 
 
 def _of_people(edge: Edge, owner: Any, canary: str) -> dict[str, str]:
-    """What people keep beside the configuration: an invitation."""
+    """What people keep beside the configuration: an invitation, a contact, a note."""
     with tenancy.scope([edge.organization_id]):
         invitation, _ = inviting.invite(
             organization_id=edge.organization_id,
@@ -195,7 +195,14 @@ def _of_people(edge: Edge, owner: Any, canary: str) -> dict[str, str]:
             now=build.NOW,
             random_bytes=secrets.token_bytes,
         )
-    return {"invitation": str(invitation.pk)}
+        contact = contacts.add(site=edge.site, name=canary, phone="1", now=build.NOW)
+        contacts.note_access(site=edge.site, text=canary)
+        journals.write(site=edge.site, edge=edge, text=canary, by=canary, now=build.NOW)
+    return {
+        "invitation": str(invitation.pk),
+        "contact": str(contact.pk),
+        "site_uid": str(edge.site_id),
+    }
 
 
 def _roll_out(edge: Edge, canary: str) -> Rollout:
