@@ -6,6 +6,7 @@ from console.admin import pages  # noqa: F401 - registers every page with the de
 from console.admin.site import desk
 from console.api import (
     acts,
+    audit,
     change_sets,
     documents,
     edges,
@@ -32,6 +33,8 @@ ORGANIZATION = [
     path("sites/<str:site>/contacts/<uuid:contact>", site_book.OneContact.as_view(), name="contact"),
     path("sites/<str:site>/access-notes", site_book.AccessNotes.as_view(), name="access-notes"),
     path("sites/<str:site>/journal", site_book.SiteJournal.as_view(), name="site-journal"),
+    path("audit", audit.Audit.as_view(), name="audit"),
+    path("audit/export", audit.AuditExport.as_view(), name="audit-export"),
     path("memberships", people.Memberships.as_view(), name="memberships"),
     path("memberships/<uuid:membership>", people.OneMembership.as_view(), name="membership"),
     path("invitations", people.Invitations.as_view(), name="invitations"),

@@ -180,6 +180,7 @@ class OperatorToken(TenantModel):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.TextField(blank=True, default="")
     last_used_at = models.DateTimeField(null=True)
 
 

@@ -59,9 +59,11 @@ def withdraw(*, membership: Membership, now: datetime) -> None:
     membership.delete()
     if not Membership.objects.filter(user=user, organization_id=organization_id).exists():
         ours = {"organization_id": organization_id, "revoked_at": None}
-        OperatorToken.objects.filter(user=user, **ours).update(revoked_at=now)
+        OperatorToken.objects.filter(user=user, **ours).update(
+            revoked_at=now, revoked_by="with the membership"
+        )
         Invitation.objects.filter(created_by=user.get_username(), accepted_at=None, **ours).update(
-            revoked_at=now, revoked_by=user.get_username()
+            revoked_at=now, revoked_by="with the inviter's membership"
         )
     sign_out(user_id=user.pk, now=now)
 

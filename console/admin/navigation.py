@@ -20,6 +20,7 @@ _ENTRIES: list[tuple[str, str, str, Act]] = [
     ("Device profiles", "memory", "configs_deviceprofile_changelist", "read"),
     ("People", "group", "console_people", "read"),
     ("Memberships", "badge", "edges_membership_changelist", "read"),
+    ("Audit trail", "fact_check", "console_audit", "manage_tokens"),
     ("API tokens", "key", "console_tokens", "manage_tokens"),
 ]
 

@@ -1,6 +1,7 @@
 """Importing this registers every page with the desk."""
 
 from console.admin import (
+    audit_page,
     edge_pages,
     edges,
     fleet_page,
@@ -18,6 +19,7 @@ from console.admin import (
 )
 
 __all__ = [
+    "audit_page",
     "edge_pages",
     "edges",
     "fleet_page",

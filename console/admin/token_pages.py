@@ -104,7 +104,11 @@ def revoke_token_page(request: HttpRequest, org: str, token_id: str) -> HttpResp
         raise Http404
     back = reverse("admin:console_tokens")
     if request.method == "POST":
-        operator_tokens.revoke(token_id=token_id, now=request.now)  # type: ignore[attr-defined]
+        operator_tokens.revoke(
+            token_id=token_id,
+            by=person(request).username,
+            now=request.now,  # type: ignore[attr-defined]
+        )
         messages.success(request, f"The token {token.name} is revoked.")
         return HttpResponseRedirect(back)
     context = {

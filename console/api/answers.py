@@ -180,6 +180,15 @@ class SecondFactorAnswer(s.Serializer[Any]):
     mandatory = s.BooleanField()
 
 
+class AuditAnswer(s.Serializer[Any]):
+    at = s.DateTimeField()
+    what = s.CharField()
+    by = s.CharField(allow_null=True, help_text="null: nobody was noted")
+    about = s.CharField()
+    detail = s.CharField()
+    id = s.CharField(help_text="The row that it was read from")
+
+
 class ContactAnswer(s.Serializer[Any]):
     id = s.UUIDField()
     name = s.CharField()

@@ -183,6 +183,11 @@ class NewEntry(Exact):
     corrects = Whole(min_value=1, max_value=2**53, required=False)
 
 
+class AuditPeriod(Exact):
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+
+
 class RoleChange(Exact):
     role = serializers.ChoiceField(list(ROLES))
 

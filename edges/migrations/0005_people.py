@@ -112,6 +112,11 @@ class Migration(migrations.Migration):
             name='access_notes',
             field=models.TextField(blank=True, default=''),
         ),
+        migrations.AddField(
+            model_name='operatortoken',
+            name='revoked_by',
+            field=models.TextField(blank=True, default=''),
+        ),
         migrations.CreateModel(
             name='Contact',
             fields=[

@@ -92,11 +92,11 @@ def test_a_token_ends_with_the_membership(cast: Cast) -> None:
 def test_a_revoked_token_is_refused(cast: Cast) -> None:
     token, text = make_operator_token(cast.alice, cast.acme)
     with tenancy.scope([cast.birch.id]):
-        assert not operator_tokens.revoke(token_id=token.token_id, now=NOW)
+        assert not operator_tokens.revoke(token_id=token.token_id, by="alice", now=NOW)
     assert authenticate_operator(text, now=NOW).username == "alice"
     with tenancy.scope([cast.acme.id]):
-        assert operator_tokens.revoke(token_id=token.token_id, now=NOW)
-        assert not operator_tokens.revoke(token_id=token.token_id, now=NOW)
+        assert operator_tokens.revoke(token_id=token.token_id, by="alice", now=NOW)
+        assert not operator_tokens.revoke(token_id=token.token_id, by="alice", now=NOW)
     with pytest.raises(Unauthenticated):
         authenticate_operator(text, now=NOW)
 

@@ -145,6 +145,8 @@ SITE: dict[str, dict[str, Page]] = {
     f"{EDGE}journal/": _both(
         Page("read", foreign=MISSING), Page("edit", frozenset({302, 422}), foreign=MISSING)
     ),
+    "admin/audit/": _both(ANYBODY, NO_POST),
+    "admin/audit/<str:org>/export/": _both(*[Page("manage_tokens", foreign=MISSING)] * 2),
     "admin/tokens/": _both(ANYBODY, NO_POST),
     "admin/tokens/<str:org>/new/": _both(*[Page("manage_tokens", foreign=MISSING)] * 2),
     "admin/tokens/<str:org>/<str:token_id>/revoke/": _both(

@@ -150,6 +150,8 @@ API: dict[str, dict[str, Call]] = {
     },
     f"{ORG}sites/<str:site>/journal": {**reads(), "POST": Call("edit", CREATED, body=note)},
     f"{EDGE}/journal": {**reads(), "POST": Call("edit", CREATED, body=note)},
+    f"{ORG}audit": {"GET": Call("manage_tokens"), "HEAD": Call("manage_tokens")},
+    f"{ORG}audit/export": {"POST": Call("manage_tokens", body=lambda _: {})},
     f"{ORG}memberships": reads(),
     f"{ORG}memberships/<uuid:membership>": {
         "PATCH": Call("manage_people", body=lambda _: {"role": "approver"}),
