@@ -126,6 +126,34 @@ def check(files: Mapping[str, bytes], *, root_sha256: str | None = None) -> Repo
     )
 
 
+def compare(older: Mapping[str, bytes], newer: Mapping[str, bytes]) -> int:
+    """How many rows of an older export stand unchanged in a newer one; both are sound by `check`.
+
+    A chain proves what an export was; two exports prove that nobody rewrote the database between them.
+    Errors: AuditError naming the first row that was changed or is gone.
+    """
+    told, now = (_value(_payload(files), "The statement") for files in (older, newer))
+    if told["organization"]["uid"] != now["organization"]["uid"]:
+        raise AuditError("The two exports are of different organizations.")
+    if now["made_at"] < told["made_at"]:
+        raise AuditError("The export to compare with is the newer one: give them the other way round.")
+    kept = {row["id"]: row for _, row in _lines(newer[ROWS], ROWS)}
+    count = 0
+    for _, row in _lines(older[ROWS], ROWS):
+        if not now["since"] <= row["at"] < now["until"]:
+            continue
+        if row["id"] not in kept:
+            raise AuditError(f"A row of the older export is gone: {_told(row)}.")
+        if any(row[name] != kept[row["id"]][name] for name in MEMBERS):
+            raise AuditError(f"A row was rewritten since the older export: {_told(row)}.")
+        count += 1
+    return count
+
+
+def _payload(files: Mapping[str, bytes]) -> bytes:
+    return Envelope.from_json(_value(files[STATEMENT], STATEMENT)).payload
+
+
 def _check_names(files: Mapping[str, bytes]) -> None:
     for name in (*SIGNED, STATEMENT):
         if name not in files:

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_protocol.audit import AuditError, Report, check
+from edge_protocol.audit import AuditError, Report, check, compare
 
 MOST_BYTES = 2 * 1024**3
 
@@ -48,13 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ems.audit_check", description=__doc__)
     parser.add_argument("export", type=Path)
     parser.add_argument("--root-sha256", help="the digest of trust root 1, as edges pin it at enrollment")
+    parser.add_argument(
+        "--earlier", type=Path, help="an older export: no row of it may be changed or gone since"
+    )
     asked = parser.parse_args(arguments)
+    kept = ""
     try:
-        report = check(read(asked.export), root_sha256=asked.root_sha256)
+        files = read(asked.export)
+        report = check(files, root_sha256=asked.root_sha256)
+        if asked.earlier is not None:
+            older = read(asked.earlier)
+            check(older, root_sha256=asked.root_sha256)
+            kept = f" {compare(older, files)} rows of {asked.earlier} are unchanged."
     except AuditError as wrong:
         sys.stdout.write(f"Not sound: {wrong}\n")
         return 1
-    sys.stdout.write(told(report, is_pinned=asked.root_sha256 is not None) + "\n")
+    sys.stdout.write(f"{told(report, is_pinned=asked.root_sha256 is not None)}{kept}\n")
     return 0
 
 

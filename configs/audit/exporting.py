@@ -39,6 +39,7 @@ Check it without any network or database, with this software's source and Python
 
     python -m ems.audit_check EXPORT.zip --root-sha256 <digest of trust root 1>
 
+With --earlier OLDER.zip it also says whether a row of an older export was rewritten or is gone since.
 The digest is the one that edges are enrolled with. Exit code 0: sound. 1: one sentence says what is wrong.
 """
 
@@ -68,7 +69,9 @@ def export(
 
     Errors: ValueRefusedError for a period that ends before it begins or holds more than MOST_ROWS acts.
     """
-    begin, end = since or organization.created_at, min(until or now, now)
+    # Whole seconds, as the statement tells them: no row may lie between what is told and what is meant.
+    begin = (since or organization.created_at).replace(microsecond=0)
+    end = min(until or now, now)
     if begin >= end:
         raise ValueRefusedError("since", "The period ends before it begins.")
     made: IO[bytes] = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - the caller's to close

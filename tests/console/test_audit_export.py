@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from configs.models import ChangeSet
 from edge_protocol import audit
 from edge_protocol.audit import MANIFESTS, ROWS, STATEMENT, TABLE, AuditError, Chain
 from edge_protocol.canonical import canonical
 from edges import tenancy
-from edges.models import AuditEntry, TrustRoot
+from edges.models import AuditEntry, Membership, TrustRoot
 from ems import audit_check
 from tests import build
 from tests.console.conftest import Caller
@@ -142,6 +143,30 @@ def test_the_command_runs_without_settings_or_database(archive: bytes, tmp_path:
     torn.write_bytes(archive[:200] + b"\xff\xff\xff\xff" + archive[204:])
     assert audit_check.main([str(torn)]) == 1
     assert audit_check.main([str(tmp_path / "absent.zip")]) == 1
+
+
+def test_what_was_rewritten_between_two_exports_shows(
+    archive: bytes, alice: Caller, published: build.Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second export is sound in itself; held against the first it tells."""
+    older, newer = tmp_path / "older.zip", tmp_path / "newer.zip"
+    older.write_bytes(archive)
+
+    def compared() -> tuple[int, str]:
+        answer = alice("POST", "/organizations/acme/audit/export", {})
+        newer.write_bytes(b"".join(answer.streaming_content))
+        code = audit_check.main([str(newer), "--earlier", str(older)])
+        return code, capsys.readouterr().out
+
+    assert compared()[0] == 0
+    with tenancy.scope([published.acme.pk]):
+        rows = ChangeSet.objects.filter(kind="put")
+        assert rows.update(published_by="mallory") == 1
+        assert "A row was rewritten since the older export" in compared()[1]
+        rows.update(published_by="alice")
+        assert compared()[0] == 0
+        Membership.history.filter(user=published.bob).delete()
+    assert "A row of the older export is gone: " in compared()[1]
 
 
 def test_the_trail_is_read_in_pages_with_filters(archive: bytes, alice: Caller, bob: Caller) -> None:
