@@ -5,7 +5,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
@@ -16,13 +16,12 @@ from configs.signing import Signer
 from edge_protocol import audit
 from edge_protocol.audit import MANIFESTS, READ_ME, ROOTS, ROWS, STATEMENT, TABLE, Chain
 from edge_protocol.canonical import canonical
-from edge_protocol.instants import format_instant
 from edges import auditing
 from edges.errors import ValueRefusedError
 from edges.models import Organization, TrustRoot
 
 A_READ = 2000
-MOST_ROWS = 200_000
+MOST_ROWS, MOST_MANIFESTS = 200_000, 50_000
 IN_MEMORY_BYTES = 4 * 1024 * 1024
 COLUMNS = ("seq", "at", "what", "by", "about", "detail", "id", "hash")
 # A spreadsheet would take these for the beginning of a formula.
@@ -64,17 +63,40 @@ def export(
     by: str,
     now: datetime,
     signer: Signer,
-) -> IO[bytes]:
-    """The archive, open at its beginning; that it was made stands in the trail from now on. Needs a scope.
+) -> bytes:
+    """The archive; that it was made stands in the trail from now on. Needs a scope.
 
-    Errors: ValueRefusedError for a period that ends before it begins or holds more than MOST_ROWS acts.
+    Errors: ValueRefusedError for a period that ends before it begins, or holds more than MOST_ROWS acts or
+    MOST_MANIFESTS manifests.
     """
-    # Whole seconds, as the statement tells them: no row may lie between what is told and what is meant.
-    begin = (since or organization.created_at).replace(microsecond=0)
+    begin = since or organization.created_at
     end = min(until or now, now)
     if begin >= end:
         raise ValueRefusedError("since", "The period ends before it begins.")
-    made: IO[bytes] = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - the caller's to close
+    made = io.BytesIO()
+    chain = _write(made, organization, begin, end, by=by, now=now, signer=signer)
+    period = f"{_instant(begin)} to {_instant(end)}"
+    auditing.note(
+        organization_id=organization.pk,
+        what=auditing.EXPORTED,
+        by=by,
+        about=f"audit trail, {period}",
+        detail=f"{chain.length} rows, head {chain.head}",
+        now=now,
+    )
+    return made.getvalue()
+
+
+def _write(
+    made: IO[bytes],
+    organization: Organization,
+    begin: datetime,
+    end: datetime,
+    *,
+    by: str,
+    now: datetime,
+    signer: Signer,
+) -> Chain:
     digests: dict[str, str] = {}
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         chain = _write_rows(archive, digests, organization, Wanted(since=begin, until=end))
@@ -94,24 +116,14 @@ def export(
                 "name": organization.name,
                 "uid": str(organization.pk),
             },
-            since=format_instant(begin),
-            until=format_instant(end),
-            made_at=format_instant(now),
+            since=_instant(begin),
+            until=_instant(end),
+            made_at=_instant(now),
             made_by=by,
             signers=[signer.key],
         )
         archive.writestr(STATEMENT, statement)
-    period = f"{format_instant(begin)} to {format_instant(end)}"
-    auditing.note(
-        organization_id=organization.pk,
-        what=auditing.EXPORTED,
-        by=by,
-        about=f"audit trail, {period}",
-        detail=f"{chain.length} rows, head {chain.head}",
-        now=now,
-    )
-    made.seek(0)
-    return made
+    return chain
 
 
 def _write_rows(
@@ -149,9 +161,14 @@ def _all(organization: Organization, wanted: Wanted) -> Iterator[Row]:
         after = (rows[-1].at, rows[-1].id)
 
 
+def _instant(at: datetime) -> str:
+    """To the microsecond, so that texts compare as the instants do: a period's end lies between two rows."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def _told(row: Row) -> dict[str, str]:
     return {
-        "at": format_instant(row.at),
+        "at": _instant(row.at),
         "what": row.what,
         "by": row.by,
         "about": row.about,
@@ -169,6 +186,8 @@ def _csv(values: Any) -> bytes:
 
 def _manifests(organization: Organization, begin: datetime, end: datetime) -> Iterator[str]:
     rows = Version.objects.filter(organization=organization, issued_at__gte=begin, issued_at__lt=end)
+    if rows.count() > MOST_MANIFESTS:
+        raise ValueRefusedError("until", f"More than {MOST_MANIFESTS:,} manifests: choose a shorter period.")
     return rows.order_by("id").values_list("envelope", flat=True).iterator(A_READ)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import FileResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
@@ -88,9 +88,10 @@ class AuditExport(Call):
         return download(made, organization.code, self.now)
 
 
-def download(made: Any, code: str, now: datetime) -> FileResponse:
+def download(made: bytes, code: str, now: datetime) -> HttpResponse:
     name = f"audit-{code}-{now:%Y%m%dT%H%M%SZ}.zip"
-    return FileResponse(made, as_attachment=True, filename=name, content_type="application/zip")
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return HttpResponse(made, content_type="application/zip", headers=headers)
 
 
 def instant(query: dict[str, str], name: str) -> datetime | None:
