@@ -58,9 +58,7 @@ def join_page(request: HttpRequest) -> HttpResponseBase:
             context["refused"] = str(refused)
     status = 422 if context.get("refused") else 200
     shared = {**desk.each_context(request), "title": "Invitation", **context}
-    answer = TemplateResponse(request, "console/join.html", shared, status=status)
-    answer["Referrer-Policy"] = "no-referrer"
-    return answer
+    return TemplateResponse(request, "console/join.html", shared, status=status)
 
 
 def _take(request: HttpRequest, offer: Offer, context: dict[str, Any]) -> bool:
