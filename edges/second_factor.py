@@ -21,7 +21,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
-from edges import credentials
+from edges import auditing, credentials
 from edges.errors import SecondFactorRefused
 from edges.models import Organization
 
@@ -140,9 +140,12 @@ def end(*, user: Any, required_by: list[str]) -> None:
     Authenticator.objects.filter(user=user).delete()
 
 
-def require(*, organization_id: UUID, is_required: bool) -> Organization:
+def require(*, organization_id: UUID, is_required: bool, by: str, now: datetime) -> Organization:
     """Ask everybody in the organization for a second factor, or no longer. Needs a scope."""
     row: Organization = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
-    row.requires_second_factor = is_required
-    row.save(update_fields=["requires_second_factor"])
+    if row.requires_second_factor != is_required:
+        row.requires_second_factor = is_required
+        row.save(update_fields=["requires_second_factor"])
+        what = "second_factor_asked" if is_required else "second_factor_by_choice"
+        auditing.note(organization_id=organization_id, what=what, by=by, about="everybody", now=now)
     return row

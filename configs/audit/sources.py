@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
+from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from configs.models import ChangeSet, Hold
@@ -18,6 +19,7 @@ from edges.models import (
     Contact,
     Edge,
     EdgeKey,
+    EdgeRequest,
     EnrollmentToken,
     Invitation,
     JournalEntry,
@@ -81,6 +83,10 @@ def _changes(organization_id: UUID) -> Iterator[Part]:
     edge = "edge__edge_id"
     yield _part(holds, "held", at="created_at", what="edge_held", by="by", about=edge, detail="reason")
     yield _part(holds, "released", at="released_at", what="edge_released", by="released_by", about=edge)
+    asked = EdgeRequest.objects.filter(organization=organization_id, payload__has_key="by")
+    what, why = _text(Value("asked_to_"), "kind"), KT("payload__reason")
+    said: dict[str, Any] = {"what": what, "by": KT("payload__by"), "about": edge, "detail": why}
+    yield _part(asked, "asked", at="created_at", **said)
     yield _part(
         RolloutEntry.objects.filter(organization=organization_id),
         "rollout",

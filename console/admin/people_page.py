@@ -176,7 +176,12 @@ def require_page(request: HttpRequest, org: str) -> HttpResponseBase:
     organization = _owned(request, org)
     is_required = not organization.requires_second_factor
     if request.method == "POST":
-        second_factor.require(organization_id=organization.pk, is_required=is_required)
+        second_factor.require(
+            organization_id=organization.pk,
+            is_required=is_required,
+            by=person(request).username,
+            now=request.now,  # type: ignore[attr-defined]
+        )
         return HttpResponseRedirect(reverse("admin:console_people"))
     members = set(Membership.objects.filter(organization=organization).values_list("user_id", flat=True))
     without = len(members - second_factor.holders(members))

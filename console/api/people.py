@@ -175,5 +175,10 @@ class SecondFactor(Call):
         return self.once(lambda: self._require(organization, is_required=is_required))
 
     def _require(self, organization: Organization, *, is_required: bool) -> Response:
-        row = second_factor.require(organization_id=organization.pk, is_required=is_required)
+        row = second_factor.require(
+            organization_id=organization.pk,
+            is_required=is_required,
+            by=self.principal.username,
+            now=self.now,
+        )
         return Response({"mandatory": row.requires_second_factor})

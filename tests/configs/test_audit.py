@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from configs.audit import trail
 from configs.audit.trail import Wanted
-from edges import auditing, journals, people, tenancy
+from edges import asking, auditing, journals, people, tenancy
 from tests import build
 
 
@@ -14,6 +14,8 @@ def test_acts_of_every_kind_stand_in_one_trail(cast: build.Cast) -> None:
     with tenancy.scope([cast.acme.pk]):
         people.grant(user=cast.bob, organization_id=cast.acme.pk, role="operator")
         journals.write(site=cast.north, text="Dust removed", by="bob", now=build.NOW)
+        payload = {"by": "eve", "reason": "The window is far"}
+        asking.ask(edge=cast.acme_north, kind="apply", payload=payload, now=build.NOW)
         auditing.note(organization_id=cast.acme.pk, what="signed_in", by="bob", now=build.NOW)
         rows = trail.page(organization_id=cast.acme.pk, wanted=Wanted(), most=100)
         mine = trail.page(organization_id=cast.acme.pk, wanted=Wanted(by="bob"), most=100)
@@ -26,6 +28,7 @@ def test_acts_of_every_kind_stand_in_one_trail(cast: build.Cast) -> None:
         ("membership_changed", ""),
         ("noted", "bob"),
         ("signed_in", "bob"),
+        ("asked_to_apply", "eve"),
         ("site_added", ""),
     ):
         assert one in {(what, by) for what, by, _ in told}

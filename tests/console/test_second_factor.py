@@ -124,7 +124,7 @@ def test_what_the_database_keeps_opens_nothing(alice: Any) -> None:
 
 def test_an_organization_that_asks_comes_before_everything(alice: Any, cast: build.Cast) -> None:
     with tenancy.scope([cast.acme.pk]):
-        second_factor.require(organization_id=cast.acme.pk, is_required=True)
+        second_factor.require(organization_id=cast.acme.pk, is_required=True, by="alice", now=build.NOW)
     client = signed_in(alice)
     for path in ("/admin/", "/admin/fleet/", f"/admin/edges/edge/{cast.acme_north.pk}/change/"):
         assert client.get(path)["Location"] == ENROL
