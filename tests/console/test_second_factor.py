@@ -67,8 +67,9 @@ def test_the_password_alone_is_half_of_it(alice: Any) -> None:
     assert password_step(client)["Location"] == CODE
     assert client.get("/admin/")["Location"].startswith(LOGIN)
     assert client.get("/api/v1/organizations").status_code == 401
-    refused = client.post(CODE, {"code": "000000"})
-    assert (refused.status_code, "This code does not fit" in page(refused)) == (422, True)
+    for wrong in ("000000", "ünïcode", "１２３４５６", "-1"):
+        refused = client.post(CODE, {"code": wrong})
+        assert (refused.status_code, "This code does not fit" in page(refused)) == (422, True)
     entered = client.post(CODE, {"code": code_of(secret)})
     assert (entered.status_code, entered["Location"]) == (302, "/admin/fleet/")
     assert client.get("/admin/fleet/").status_code == 200
