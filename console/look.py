@@ -11,6 +11,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": ["/static/console/desk.css"],
     "SCRIPTS": ["/static/console/live.js"],
+    "ACCOUNT": {"navigation": [{"title": "Second factor", "link": "/admin/second-factor/"}]},
     "SIDEBAR": {"show_search": False, "navigation": "console.admin.navigation.sidebar"},
     # The stock purple says nothing; green is what a battery is.
     "COLORS": {

@@ -110,4 +110,12 @@ class OperatorSessionAuthentication(SessionAuthentication):
         signed_in = super().authenticate(request)
         if signed_in is None:
             return None
-        return credentials.operator_of_user(signed_in[0]), None
+        principal = credentials.operator_of_user(signed_in[0])
+        if principal.owes_second_factor:
+            raise Refused(
+                403,
+                "second_factor_required",
+                f"{principal.owes_second_factor[0]} asks its people for a second factor. Set yours up at "
+                "/admin/second-factor/, then send this again.",
+            )
+        return principal, None

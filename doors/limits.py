@@ -49,6 +49,8 @@ DEFAULTS: dict[str, tuple[float, float, int, float]] = {
     "operator": (600, 20, 1, 0),
     "enroll": (10, 0.05, 1, 0),
     "failed": (30, 0.5, 1, 0),
+    # Codes of one person, wherever they are tried: of a million, three fit at a time.
+    "second_factor": (6, 1 / 60, 1, 0),
 }
 MOST_ASKS = 3
 FORGOTTEN_AFTER = timedelta(days=7)

@@ -29,19 +29,20 @@ def page(
     `order` names fields, `-` for descending; the last must be unique, so that the order is total. One query.
     Raises: Refused 400 `bad_cursor`, `bad_limit`.
     """
-    limit = _limit(query.get("limit"))
+    limit = limit_of(query.get("limit"))
     ordered = rows.order_by(*order)
     if cursor := query.get("cursor"):
-        ordered = _after(ordered, order, _decode(cursor, len(order)))
+        ordered = _after(ordered, order, decode(cursor, len(order)))
     found = list(ordered[: limit + 1])
     more = len(found) > limit
     return {
         "items": [item(row) for row in found[:limit]],
-        "next": _encode(_place(found[limit - 1], order)) if more else None,
+        "next": encode(_place(found[limit - 1], order)) if more else None,
     }
 
 
-def _limit(text: str | None) -> int:
+def limit_of(text: str | None) -> int:
+    """How many items a page is to have. Raises: Refused 400 `bad_limit`."""
     if text is None:
         return DEFAULT_LIMIT
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MAX_LIMIT):
@@ -76,11 +77,13 @@ def _text(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _encode(place: list[Any]) -> str:
+def encode(place: list[Any]) -> str:
+    """A row's place as a cursor."""
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str, length: int) -> list[Any]:
+def decode(cursor: str, length: int) -> list[Any]:
+    """The place that a cursor stands for. Raises: Refused 400 `bad_cursor`."""
     try:
         place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, RecursionError) as broken:

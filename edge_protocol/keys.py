@@ -10,12 +10,13 @@ from edge_protocol.errors import CredentialError
 EDGE_KEY = "emse"
 ENROLLMENT_TOKEN = "emsn"  # noqa: S105 - the kind's name, not a secret
 OPERATOR_TOKEN = "emso"  # noqa: S105 - as above
-KINDS = (EDGE_KEY, ENROLLMENT_TOKEN, OPERATOR_TOKEN)
+INVITATION = "emsi"
+KINDS = (EDGE_KEY, ENROLLMENT_TOKEN, OPERATOR_TOKEN, INVITATION)
 
 EDGE_ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{1,62}$"
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_SHAPE = re.compile(r"(emse|emsn|emso)_([0-9A-Za-z]{12})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
+_SHAPE = re.compile(r"(emse|emsn|emso|emsi)_([0-9A-Za-z]{12})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
 _EDGE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{1,62}")
 _KEY_ID_LENGTH, _SECRET_LENGTH = 12, 43
 

@@ -81,6 +81,8 @@ class OperatorPrincipal:
     username: str
     grants: tuple[Grant, ...]
     token_id: str | None
+    # Names of the organizations that ask for a second factor, when this person signed in and has none.
+    owes_second_factor: tuple[str, ...] = ()
     is_authenticated: bool = field(default=True, init=False)
 
     @property
@@ -221,7 +223,14 @@ def _token_grants(row: Mapping[str, Any]) -> tuple[Grant, ...]:
 
 def operator_of_user(user: Any) -> OperatorPrincipal:
     """A signed-in person with all their memberships in active organizations."""
+    from edges import second_factor  # it needs this module's peppers
+
     with connection.cursor() as cursor:
-        cursor.execute("select organization_id, role, site_id from memberships(%s)", [user.pk])
-        grants = tuple(Grant(organization, site, role) for organization, role, site in cursor.fetchall())
-    return OperatorPrincipal(user.pk, user.get_username(), grants, None)
+        cursor.execute(
+            "select organization_id, role, site_id, asks_second_factor from memberships(%s)", [user.pk]
+        )
+        rows = cursor.fetchall()
+    grants = tuple(Grant(organization, site, role) for organization, role, site, _ in rows)
+    asking = tuple(sorted({name for *_, name in rows if name is not None}))
+    owes = asking if asking and not second_factor.has(user.pk) else ()
+    return OperatorPrincipal(user.pk, user.get_username(), grants, None, owes)

@@ -8,6 +8,9 @@ EdgesError
 |- RetiredError           a retired edge gets nothing new
 |- TakenError             the id or code is in use; says no more
 |- LastOwnerError         an organization keeps one owner
+|- SecondFactorRefused    the code does not fit, or the second factor may not change now
+|- InvitationInvalid      unknown, used, revoked and expired alike
+|- BeyondRoleError        nobody gives what they do not have
 |- ValueRefusedError      a value that no form accepts: field and detail
 `- RowsRefusedError       of many rows, those that are wrong: (row, field, detail) each
 """
@@ -47,6 +50,18 @@ class TakenError(EdgesError):
 
 class LastOwnerError(EdgesError):
     code = "last_owner"
+
+
+class SecondFactorRefused(EdgesError):  # noqa: N818 - an answer, not a fault
+    code = "second_factor_refused"
+
+
+class InvitationInvalid(EdgesError):  # noqa: N818 - as above
+    code = "invitation_invalid"
+
+
+class BeyondRoleError(EdgesError):
+    code = "beyond_role"
 
 
 class ValueRefusedError(EdgesError):

@@ -37,6 +37,7 @@ class Organization(models.Model):
     name = models.CharField(max_length=200)
     time_zone = models.CharField(max_length=64, default="UTC")
     key_rotation_days = models.PositiveSmallIntegerField(default=90)
+    requires_second_factor = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 
@@ -55,6 +56,7 @@ class Site(TenantModel):
     code = models.SlugField(max_length=40)
     name = models.CharField(max_length=200)
     time_zone = models.CharField(max_length=64, default="UTC")
+    access_notes = models.TextField(blank=True, default="")  # how somebody gets to the plant
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 
@@ -178,7 +180,71 @@ class OperatorToken(TenantModel):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.TextField(blank=True, default="")
     last_used_at = models.DateTimeField(null=True)
+
+
+class Invitation(TenantModel):
+    """An offer of a membership to whoever holds its code: used once, until it expires."""
+
+    id = _id()
+    email = models.EmailField()
+    role = models.CharField(max_length=16)
+    site = _within("edges.Site", null=True, related_name="+")
+    code_id = models.CharField(max_length=12, unique=True)
+    mac = models.BinaryField()
+    pepper = models.PositiveSmallIntegerField()
+    created_by = models.TextField()
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    accepted_by = models.TextField(blank=True, default="")
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.TextField(blank=True, default="")
+
+
+class Contact(TenantModel):
+    """Somebody to call about a site. No account: a name and how to reach them."""
+
+    id = _id()
+    site = _within("edges.Site", related_name="contacts")
+    name = models.CharField(max_length=200)
+    role = models.CharField(max_length=100, blank=True, default="")
+    phone = models.CharField(max_length=40, blank=True, default="")
+    email = models.EmailField(blank=True, default="")
+    created_at = models.DateTimeField()
+
+    history = tenant_history()
+
+    class Meta:
+        ordering = ["name"]
+
+
+class JournalEntry(TenantModel):
+    """What a person noted about a site, or about one edge of it: never changed, only corrected by another."""
+
+    id = models.BigAutoField(primary_key=True)
+    site = _within("edges.Site", related_name="journal")
+    edge = _within("edges.Edge", null=True, related_name="journal")
+    at = models.DateTimeField()  # when it happened, as the person says
+    written_at = models.DateTimeField()
+    by = models.TextField()
+    text = models.TextField()
+    corrects = _within("edges.JournalEntry", null=True, related_name="corrections")
+
+
+class AuditEntry(TenantModel):
+    """An act of a person that leaves no other row: a sign-in, an export, a second factor, a removal."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    what = models.CharField(max_length=32)
+    by = models.TextField()
+    about = models.TextField(blank=True, default="")
+    detail = models.TextField(blank=True, default="")
+
+    class Meta:
+        indexes = [models.Index(F("organization"), F("at").desc(), name="edges_audit_at")]
 
 
 class EdgeHead(TenantModel):

@@ -51,9 +51,17 @@ def issue(
     return token, fresh.text
 
 
-def revoke(*, token_id: str, now: datetime) -> bool:
+def revoke(*, token_id: str, by: str, now: datetime) -> bool:
     """End a token at once; False when there is no such live token in scope."""
-    return bool(OperatorToken.objects.filter(token_id=token_id, revoked_at=None).update(revoked_at=now))
+    rows = OperatorToken.objects.filter(token_id=token_id, revoked_at=None)
+    return bool(rows.update(revoked_at=now, revoked_by=by))
+
+
+def state(token: OperatorToken, *, now: datetime) -> str:
+    """live, revoked or expired."""
+    if token.revoked_at is not None:
+        return "revoked"
+    return "expired" if token.expires_at <= now else "live"
 
 
 def touch(pk: UUID, organization_id: UUID, *, last_used_at: datetime | None, now: datetime) -> None:

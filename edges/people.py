@@ -1,17 +1,31 @@
 """Who may do what in an organization. Every change keeps its history, and somebody always owns."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from edges.errors import LastOwnerError, ValueRefusedError
-from edges.models import Membership, OperatorToken, Organization, Site
-from edges.roles import ROLES
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+
+from edges import roles
+from edges.errors import BeyondRoleError, LastOwnerError, ValueRefusedError
+from edges.models import Invitation, Membership, OperatorToken, Organization, Site
+from edges.roles import ROLES, Role
 
 
-def grant(*, user: Any, organization_id: UUID, role: str, site: Site | None = None) -> Membership:
-    """Give or change a person's role there. Needs a scope. Errors: ValueRefusedError, LastOwnerError."""
-    if role not in ROLES:
-        raise ValueRefusedError("role", f"The role must be one of: {', '.join(ROLES)}.")
+def grant(
+    *,
+    user: Any,
+    organization_id: UUID,
+    role: str,
+    site: Site | None = None,
+    by_role: Role | None = "owner",
+) -> Membership:
+    """Give or change a person's role there. Needs a scope. `by_role`: of whoever gives it.
+
+    Errors: ValueRefusedError, BeyondRoleError, LastOwnerError.
+    """
+    check_role(role, by_role)
     _lock(organization_id)
     held = Membership.objects.filter(user=user, organization_id=organization_id, site=site).first()
     if held is None:
@@ -23,11 +37,42 @@ def grant(*, user: Any, organization_id: UUID, role: str, site: Site | None = No
     return held
 
 
-def withdraw(*, membership: Membership) -> None:
-    """End a membership; tokens that stood on it stop working. Needs a scope. Errors: LastOwnerError."""
+def check_role(role: str, by_role: Role | None) -> Role:
+    """Nobody gives what they do not have. Errors: ValueRefusedError, BeyondRoleError."""
+    for known in ROLES:
+        if known == role:
+            if by_role is None or roles.lesser(known, by_role) != known:
+                raise BeyondRoleError("Nobody gives a role above their own.")
+            return known
+    raise ValueRefusedError("role", f"The role must be one of: {', '.join(ROLES)}.")
+
+
+def withdraw(*, membership: Membership, now: datetime) -> None:
+    """End a membership. Needs a scope. Errors: LastOwnerError.
+
+    With a person's last role in the organization end their tokens for it and the invitations they sent; they
+    are signed out everywhere at once.
+    """
     _lock(membership.organization_id)
     _keep_an_owner(membership)
+    user, organization_id = membership.user, membership.organization_id
     membership.delete()
+    if not Membership.objects.filter(user=user, organization_id=organization_id).exists():
+        ours = {"organization_id": organization_id, "revoked_at": None}
+        OperatorToken.objects.filter(user=user, **ours).update(
+            revoked_at=now, revoked_by="with the membership"
+        )
+        Invitation.objects.filter(created_by=user.get_username(), accepted_at=None, **ours).update(
+            revoked_at=now, revoked_by="with the inviter's membership"
+        )
+    sign_out(user_id=user.pk, now=now)
+
+
+def sign_out(*, user_id: int, now: datetime) -> int:
+    """End every browser session of this person; how many there were."""
+    live = Session.objects.filter(expire_date__gt=now)
+    theirs = [one.pk for one in live.iterator() if one.get_decoded().get(SESSION_KEY) == str(user_id)]
+    return Session.objects.filter(pk__in=theirs).delete()[0]
 
 
 def tokens_of(*, user: Any) -> Any:

@@ -120,6 +120,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "PUBLIC_URL", "", "The address that enrollment commands name, such as `https://ems.example.com`."
     ),
+    Setting(
+        "EMS_MAIL_FROM",
+        "",
+        "The sender of mail, such as `ems@example.com`. Empty: no mail is sent, and links are shown to be "
+        "handed over.",
+    ),
+    Setting("EMS_MAIL_HOST", "localhost", "The host that takes mail, by SMTP."),
+    Setting("EMS_MAIL_PORT", "25", "Its port; 465 speaks TLS from the start, 587 switches to it."),
+    Setting("EMS_MAIL_USER", "", "Who signs in there. Empty: nobody."),
+    Setting("EMS_MAIL_PASSWORD", "", "With this password.", secret=True),
     Setting("EMS_VAR", "var", "Folder for what a development server writes: database, secrets, keys."),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}

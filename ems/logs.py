@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 # Whatever looks like one of our credentials loses its secret, wherever it came from.
-CREDENTIAL = re.compile(r"(emse|emsn|emso)_([0-9A-Za-z]{12})_[0-9A-Za-z]{20,49}")
+CREDENTIAL = re.compile(r"(emse|emsn|emso|emsi)_([0-9A-Za-z]{12})_[0-9A-Za-z]{20,49}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 

@@ -49,6 +49,10 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "channels",
+    # The second factor of people. None of allauth's own addresses is served.
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "edges",
     "configs",
     "doors",
@@ -72,6 +76,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 ROOT_URLCONF = "ems.urls"
 ASGI_APPLICATION = "ems.asgi.application"
@@ -99,8 +104,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_REDIRECT_URL = "/admin/"
+MFA_ADAPTER = "edges.second_factor.Sealed"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "EMS"
 CSRF_FAILURE_VIEW = "doors.problems.csrf_failure"
 CORS_ORIGINS = _env.origins("CORS_ORIGINS")
+EMS_MAIL_FROM = _env.text("EMS_MAIL_FROM")
+EMAIL_HOST, EMAIL_PORT = _env.text("EMS_MAIL_HOST"), _env.number("EMS_MAIL_PORT", 1, 65535)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _env.text("EMS_MAIL_USER"), _env.text("EMS_MAIL_PASSWORD")
+EMAIL_USE_SSL, EMAIL_USE_TLS, EMAIL_TIMEOUT = EMAIL_PORT == 465, EMAIL_PORT == 587, 10
 EMS_LIMITS = _env.json_object("EMS_LIMITS")
 EMS_MOST_SOCKETS = _env.number("EMS_MOST_SOCKETS", 1, 1_000_000)
 TRUSTED_PROXIES = _env.number("TRUSTED_PROXIES", 0, 9)

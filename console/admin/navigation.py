@@ -22,8 +22,10 @@ _ENTRIES: list[tuple[str, str, str, Act]] = [
     ("Versions", "layers", "configs_version_changelist", "read"),
     ("Events", "notifications", "edges_edgeevent_changelist", "read"),
     ("Device profiles", "memory", "configs_deviceprofile_changelist", "read"),
-    ("Memberships", "group", "edges_membership_changelist", "read"),
-    ("API tokens", "key", "edges_operatortoken_changelist", "manage_tokens"),
+    ("People", "group", "console_people", "read"),
+    ("Memberships", "badge", "edges_membership_changelist", "read"),
+    ("Audit trail", "fact_check", "console_audit", "manage_tokens"),
+    ("API tokens", "key", "console_tokens", "manage_tokens"),
 ]
 
 

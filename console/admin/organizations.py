@@ -6,11 +6,12 @@ from zoneinfo import available_timezones
 from django import forms
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from console.admin.links import layer_link
+from console.admin.links import layer_link, link
 from console.admin.scoping import HistoricAdmin
 from console.admin.site import desk, person
 from edges import organizing, people
@@ -46,11 +47,11 @@ class SiteAdmin(HistoricAdmin):
     site_path = "pk"
     editable = ("name", "time_zone")
     form = ZoneForm
-    list_display = ["code", "organization", "name", "time_zone", "layer"]
+    list_display = ["code", "organization", "name", "time_zone", "layer", "book"]
     list_select_related = ["organization"]
     search_fields = ["code", "name"]
-    fields = ["organization", "code", "name", "time_zone", "is_active", "created_at", "layer"]
-    readonly_fields = ["layer"]
+    fields = ["organization", "code", "name", "time_zone", "is_active", "created_at", "layer", "book"]
+    readonly_fields = ["layer", "book"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         return self.fields if obj else ["organization", "code", "name", "time_zone"]
@@ -58,6 +59,10 @@ class SiteAdmin(HistoricAdmin):
     @display(description="Overrides for its edges")
     def layer(self, site: Site) -> SafeString:
         return layer_link(site.organization.code, "site", site.code)
+
+    @display(description="People")
+    def book(self, site: Site) -> SafeString:
+        return link(reverse("admin:console_site_book", args=[site.pk]), "Contacts, access, journal")
 
     def save_model(self, request: HttpRequest, obj: Site, form: Any, change: bool) -> None:  # noqa: ARG002
         if change:
@@ -81,7 +86,7 @@ class NewMembershipForm(MembershipForm):
     username = forms.CharField(
         max_length=150,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Exactly as the person signs in. Accounts are made by whoever runs this server.",
+        help_text="Exactly as the person signs in. Who has no account yet is invited from the People page.",
     )
 
     def clean(self) -> dict[str, Any]:
@@ -118,12 +123,16 @@ class MembershipAdmin(HistoricAdmin):
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:  # noqa: ARG002
         made = people.grant(
-            user=obj.user, organization_id=obj.organization_id, role=form.cleaned_data["role"], site=obj.site
+            user=obj.user,
+            organization_id=obj.organization_id,
+            role=form.cleaned_data["role"],
+            site=obj.site,
+            by_role=person(request).role_of(obj.organization_id),
         )
         obj.__dict__.update(made.__dict__)
 
-    def delete_model(self, request: HttpRequest, obj: Membership) -> None:  # noqa: ARG002
-        people.withdraw(membership=obj)
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        people.withdraw(membership=obj, now=request.now)  # type: ignore[attr-defined]
 
     @display(description="Where")
     def place(self, membership: Membership) -> str:

@@ -7,13 +7,18 @@ from typing import Any
 from urllib.parse import unquote
 
 from django import forms
+from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.views import LoginView
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
@@ -24,6 +29,8 @@ from edges.credentials import OperatorPrincipal
 
 # view_on_site ("r/") looks rows up past every manager; search keeps results after a membership ended.
 ABSENT = {"view_on_site", "search"}
+# Open to who has yet to set up the second factor that an organization of theirs asks for.
+BEFORE_SECOND_FACTOR = {"console_second_factor", "logout", "jsi18n"}
 
 
 def person(request: HttpRequest) -> OperatorPrincipal:
@@ -41,6 +48,17 @@ def names_nul(request: HttpRequest, arguments: dict[str, Any]) -> bool:
     """PostgreSQL cannot even compare with a NUL: an address that holds one names nothing."""
     asked = [value for _, values in request.GET.lists() for value in values]
     return any("\0" in text for text in (*map(str, arguments.values()), *asked))
+
+
+def _waits_for_second_factor(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    return match is None or match.url_name not in BEFORE_SECOND_FACTOR
+
+
+def _to_second_factor(request: HttpRequest) -> HttpResponseBase:
+    owed = " and ".join(person(request).owes_second_factor)
+    messages.warning(request, f"{owed} asks for a second factor: set yours up, then go on.")
+    return HttpResponseRedirect(reverse("admin:console_second_factor"))
 
 
 class SignIn(AuthenticationForm):
@@ -70,6 +88,28 @@ class Desk(UnfoldAdminSite):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.pages: list[URLPattern] = []
+        self.first_step: type[LoginView] = LoginView
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+        """As Django's, with `first_step` in place of its view: a password may be half of it only."""
+        home = reverse("admin:index", current_app=self.name)
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(home)
+        asked = REDIRECT_FIELD_NAME in request.GET or REDIRECT_FIELD_NAME in request.POST
+        context = {
+            **self.each_context(request),
+            "title": "Log in",
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+            **({} if asked else {REDIRECT_FIELD_NAME: home}),
+            **(extra_context or {}),
+        }
+        request.current_app = self.name
+        view = self.first_step.as_view(
+            extra_context=context, authentication_form=self.login_form, template_name="admin/login.html"
+        )
+        return view(request)
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_authenticated and request.user.is_active)
@@ -86,6 +126,8 @@ class Desk(UnfoldAdminSite):
             if "\0" in unquote(request.META.get("QUERY_STRING", "")):
                 raise BadRequest("No address of ours has a NUL in it.")
             request.now = datetime.now(UTC)  # type: ignore[attr-defined]
+            if person(request).owes_second_factor and _waits_for_second_factor(request):
+                return _to_second_factor(request)
             with tenancy.scope(person(request).organization_ids):
                 response = self._answered(guarded, request, *args, **kwargs)
                 render = getattr(response, "render", None)

@@ -171,9 +171,66 @@ class NewTokenAnswer(TokenAnswer):
 
 
 class MembershipAnswer(s.Serializer[Any]):
+    id = s.UUIDField()
     username = s.CharField()
     role = s.CharField()
     site = s.CharField(allow_null=True)
+    since = s.DateTimeField()
+    second_factor = s.BooleanField()
+    last_sign_in_at = s.DateTimeField(allow_null=True)
+
+
+class InvitationAnswer(s.Serializer[Any]):
+    id = s.UUIDField()
+    email = s.EmailField()
+    role = s.CharField()
+    site = s.CharField(allow_null=True)
+    state = s.CharField(help_text="open, accepted, revoked or expired")
+    created_by = s.CharField()
+    created_at = s.DateTimeField()
+    expires_at = s.DateTimeField()
+    accepted_by = s.CharField(allow_null=True)
+
+
+class NewInvitationAnswer(InvitationAnswer):
+    link = s.CharField(help_text="Shown once; the code stands behind the #, where no server sees it")
+    mailed = s.BooleanField()
+
+
+class SecondFactorAnswer(s.Serializer[Any]):
+    mandatory = s.BooleanField()
+
+
+class AuditAnswer(s.Serializer[Any]):
+    at = s.DateTimeField()
+    what = s.CharField()
+    by = s.CharField(allow_null=True, help_text="null: nobody was noted")
+    about = s.CharField()
+    detail = s.CharField()
+    id = s.CharField(help_text="The row that it was read from")
+
+
+class ContactAnswer(s.Serializer[Any]):
+    id = s.UUIDField()
+    name = s.CharField()
+    role = s.CharField()
+    phone = s.CharField()
+    email = s.CharField()
+
+
+class AccessNotesAnswer(s.Serializer[Any]):
+    text = s.CharField()
+
+
+class JournalAnswer(s.Serializer[Any]):
+    id = s.IntegerField()
+    at = s.DateTimeField(help_text="When it happened")
+    written_at = s.DateTimeField()
+    by = s.CharField()
+    text = s.CharField()
+    edge = s.CharField(allow_null=True, help_text="null: the site as a whole")
+    corrects = s.IntegerField(allow_null=True)
+    corrected_by = s.IntegerField(allow_null=True)
 
 
 class EventAnswer(s.Serializer[Any]):

@@ -35,7 +35,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 def documented(
     summary: str,
     *,
-    answers: Mapping[int, Any],
+    answers: Mapping[Any, Any],
     body: Any = None,
     query: Mapping[str, str] | None = None,
     matched: bool = False,

@@ -1,4 +1,4 @@
-"""Organizations, their sites and the people in them."""
+"""Organizations and their sites."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from console.api.calls import Call, etag_of, tagged
 from console.api.documented import PAGED, documented
 from doors import conditional, pagination
 from edges import organizing
-from edges.models import Membership, Organization, Site
+from edges.models import Organization, Site
 
 
 def site_item(site: Site) -> dict[str, Any]:
@@ -96,23 +96,3 @@ class OneSite(Call):
         conditional.require_match(self.request.headers.get("If-Match"), etag_of(site_item(site)))
         organizing.change_site(site=site, **body)
         return tagged(site_item(site))
-
-
-class Memberships(Call):
-    @documented(
-        "List who may do what",
-        query=PAGED,
-        answers={200: answers.page_of(answers.MembershipAnswer, "Memberships")},
-    )
-    def get(self, request: Request, org: str) -> Response:
-        query = self.query(request)
-        organization = reach.organization(self.principal, org, "read")
-        rows = Membership.objects.filter(organization=organization).select_related("user", "site")
-        return Response(pagination.page(rows, query, order=("user__username", "id"), item=self._item))
-
-    def _item(self, membership: Membership) -> dict[str, Any]:
-        return {
-            "username": membership.user.get_username(),
-            "role": membership.role,
-            "site": membership.site and membership.site.code,
-        }

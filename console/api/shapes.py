@@ -201,6 +201,47 @@ class Releasing(Exact):
     preview_digest = Text(max_length=64, required=False)
 
 
+class ContactChange(Exact):
+    name = Text(max_length=TEXT, required=False)
+    role = Text(max_length=100, required=False, allow_blank=True)
+    phone = Text(max_length=40, required=False, allow_blank=True)
+    email = Text(max_length=254, required=False, allow_blank=True)
+
+
+class NewContact(ContactChange):
+    name = Text(max_length=TEXT)
+
+
+class AccessNotes(Exact):
+    text = Text(max_length=4000, allow_blank=True)
+
+
+class NewEntry(Exact):
+    text = Text(max_length=4000)
+    at = serializers.DateTimeField(required=False)
+    corrects = Whole(min_value=1, max_value=2**53, required=False)
+
+
+class AuditPeriod(Exact):
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+
+
+class RoleChange(Exact):
+    role = serializers.ChoiceField(list(ROLES))
+
+
+class NewInvitation(Exact):
+    email = Text(max_length=254)
+    role = serializers.ChoiceField(list(ROLES))
+    site = Text(max_length=63, required=False)
+    ttl_days = Whole(min_value=1, max_value=30, required=False, default=7)
+
+
+class SecondFactorRequired(Exact):
+    mandatory = Flag()
+
+
 class NewToken(Exact):
     name = Text(max_length=TEXT)
     role = serializers.ChoiceField(list(ROLES))

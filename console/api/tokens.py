@@ -93,7 +93,7 @@ class OneToken(Call):
         return self.once(lambda: self._revoke(token_id))
 
     def _revoke(self, token_id: str) -> Response:
-        operator_tokens.revoke(token_id=token_id, now=self.now)
+        operator_tokens.revoke(token_id=token_id, by=self.principal.username, now=self.now)
         return Response(
             token_item(OperatorToken.objects.select_related("user", "site").get(token_id=token_id))
         )

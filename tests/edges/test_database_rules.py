@@ -110,7 +110,7 @@ def test_elevated_functions_have_a_fixed_path_and_one_caller(catalog: psycopg.Co
            from pg_proc p join pg_namespace n on n.oid = p.pronamespace
            where n.nspname = 'public' and p.prosecdef"""
     ).fetchall()
-    assert {row[0] for row in rows} == {"credential", "edge_poll", "memberships", "org_ids"}
+    assert {row[0] for row in rows} == {"credential", "edge_poll", "invitation", "memberships", "org_ids"}
     for _, owner, settings, app, public in rows:
         assert (owner, settings) == ("ems_door", ["search_path=public, pg_temp"])
         assert (app, public) == (True, False)

@@ -84,7 +84,7 @@ def test_a_token_for_another_site_than_the_membership_is_worth_nothing(cast: Cas
 def test_a_token_ends_with_the_membership(cast: Cast) -> None:
     _, text = make_operator_token(cast.bob, cast.acme)
     with tenancy.scope([cast.acme.id]):
-        people.withdraw(membership=Membership.objects.get(user=cast.bob))
+        people.withdraw(membership=Membership.objects.get(user=cast.bob), now=NOW)
     with pytest.raises(Unauthenticated):
         authenticate_operator(text, now=NOW)
 
@@ -92,11 +92,11 @@ def test_a_token_ends_with_the_membership(cast: Cast) -> None:
 def test_a_revoked_token_is_refused(cast: Cast) -> None:
     token, text = make_operator_token(cast.alice, cast.acme)
     with tenancy.scope([cast.birch.id]):
-        assert not operator_tokens.revoke(token_id=token.token_id, now=NOW)
+        assert not operator_tokens.revoke(token_id=token.token_id, by="alice", now=NOW)
     assert authenticate_operator(text, now=NOW).username == "alice"
     with tenancy.scope([cast.acme.id]):
-        assert operator_tokens.revoke(token_id=token.token_id, now=NOW)
-        assert not operator_tokens.revoke(token_id=token.token_id, now=NOW)
+        assert operator_tokens.revoke(token_id=token.token_id, by="alice", now=NOW)
+        assert not operator_tokens.revoke(token_id=token.token_id, by="alice", now=NOW)
     with pytest.raises(Unauthenticated):
         authenticate_operator(text, now=NOW)
 
@@ -172,7 +172,7 @@ def test_somebody_always_owns(cast: Cast) -> None:
     with tenancy.scope([cast.acme.id]):
         owner = Membership.objects.get(user=cast.alice)
         with pytest.raises(LastOwnerError):
-            people.withdraw(membership=owner)
+            people.withdraw(membership=owner, now=NOW)
         with pytest.raises(LastOwnerError):
             people.grant(user=cast.alice, organization_id=cast.acme.id, role="viewer")
         people.grant(user=cast.bob, organization_id=cast.acme.id, role="owner")
@@ -182,7 +182,7 @@ def test_somebody_always_owns(cast: Cast) -> None:
 def test_an_owner_of_a_site_does_not_count(cast: Cast) -> None:
     make_membership(cast.bob, cast.acme, "owner", cast.north)
     with tenancy.scope([cast.acme.id]), pytest.raises(LastOwnerError):
-        people.withdraw(membership=Membership.objects.get(user=cast.alice))
+        people.withdraw(membership=Membership.objects.get(user=cast.alice), now=NOW)
 
 
 def test_a_membership_keeps_its_history(cast: Cast) -> None:

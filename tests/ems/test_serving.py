@@ -138,7 +138,7 @@ def test_a_hosted_database_is_prepared_by_an_owner_who_may_create_roles() -> Non
             doors = admin.execute(
                 "select count(*) from pg_proc where prosecdef and proowner = 'ems_door'::regrole"
             )
-            assert doors.fetchone() == (4,)
+            assert doors.fetchone() == (5,)
             usable = admin.execute(
                 "select member::regrole::text from pg_auth_members "
                 "where roleid = 'ems_door'::regrole and (inherit_option or set_option)"

@@ -131,10 +131,35 @@ def _both(get: Page, post: Page) -> dict[str, Page]:
 ANYBODY = Page(None, member=False)
 NO_POST = Page(None, frozenset({405}), member=False)
 EDGE = "admin/edges/edge/<uuid:edge_uid>/"
+PEOPLE = "admin/people/<str:org>/"
 ROLLOUT = "admin/rollouts/<uuid:rollout>/"
 SITE: dict[str, dict[str, Page]] = {
     "admin/": _both(ANYBODY, ANYBODY),
     "admin/login/": _both(*[Page(None, frozenset({200, 302}), is_public=True)] * 2),
+    "admin/login/code/": _both(*[Page(None, frozenset({302}), is_public=True)] * 2),
+    "admin/join/": _both(*[Page(None, is_public=True)] * 2),
+    "admin/second-factor/": _both(ANYBODY, ANYBODY),
+    "admin/sites/<uuid:site_uid>/book/": _both(
+        Page("read", foreign=MISSING), Page("edit", frozenset({302, 422}), foreign=MISSING)
+    ),
+    f"{EDGE}journal/": _both(
+        Page("read", foreign=MISSING), Page("edit", frozenset({302, 422}), foreign=MISSING)
+    ),
+    "admin/audit/": _both(ANYBODY, NO_POST),
+    "admin/audit/<str:org>/export/": _both(*[Page("manage_tokens", foreign=MISSING)] * 2),
+    "admin/tokens/": _both(ANYBODY, NO_POST),
+    "admin/tokens/<str:org>/new/": _both(*[Page("manage_tokens", foreign=MISSING)] * 2),
+    "admin/tokens/<str:org>/<str:token_id>/revoke/": _both(
+        Page("manage_tokens", foreign=MISSING), Page("manage_tokens", LOGIN, foreign=MISSING)
+    ),
+    "admin/people/": _both(ANYBODY, NO_POST),
+    f"{PEOPLE}invite/": _both(*[Page("manage_people", foreign=MISSING)] * 2),
+    f"{PEOPLE}second-factor/": _both(
+        Page("manage_people", foreign=MISSING), Page("manage_people", LOGIN, foreign=MISSING)
+    ),
+    f"{PEOPLE}invitations/<uuid:invitation>/revoke/": _both(
+        Page("manage_people", foreign=MISSING), Page("manage_people", LOGIN, foreign=MISSING)
+    ),
     "admin/logout/": _both(
         Page(None, frozenset({302, 405}), is_public=True), Page(None, frozenset({200, 302}), is_public=True)
     ),

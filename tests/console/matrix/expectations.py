@@ -87,6 +87,10 @@ def copied(target: Mapping[str, str]) -> dict[str, Any]:
     return {"reason": "matrix", "selector": {"edges": [target["edge_id"]]}}
 
 
+def note(_: Mapping[str, str]) -> dict[str, str]:
+    return {"text": "matrix"}
+
+
 def heartbeat(_: Mapping[str, str]) -> dict[str, Any]:
     running = {"version": 0, "digest": None}
     return {"boot_id": "11111111-1111-4111-8111-111111111111", "seq": 1, "running": running}
@@ -148,7 +152,33 @@ API: dict[str, dict[str, Call]] = {
     f"{ORG}sites/<str:site>": {
         **reads(), "PATCH": Call("manage_edges", body=lambda _: {"name": "x"}, headers=MATCH),
     },
+    f"{ORG}sites/<str:site>/contacts": {
+        **reads(), "POST": Call("edit", CREATED, body=lambda _: {"name": "x", "phone": "1"}),
+    },
+    f"{ORG}sites/<str:site>/contacts/<uuid:contact>": {
+        "PATCH": Call("edit", body=lambda _: {"phone": "2"}), "DELETE": Call("edit", frozenset({204})),
+    },
+    f"{ORG}sites/<str:site>/access-notes": {
+        **reads(), "PUT": Call("edit", body=lambda _: {"text": "x"}, headers=MATCH),
+    },
+    f"{ORG}sites/<str:site>/journal": {**reads(), "POST": Call("edit", CREATED, body=note)},
+    f"{EDGE}/journal": {**reads(), "POST": Call("edit", CREATED, body=note)},
+    f"{ORG}audit": {"GET": Call("manage_tokens"), "HEAD": Call("manage_tokens")},
+    f"{ORG}audit/export": {"POST": Call("manage_tokens", body=lambda _: {})},
     f"{ORG}memberships": reads(),
+    f"{ORG}memberships/<uuid:membership>": {
+        "PATCH": Call("manage_people", body=lambda _: {"role": "approver"}),
+        "DELETE": Call("manage_people", frozenset({204})),
+    },
+    f"{ORG}invitations": {
+        "GET": Call("manage_people"),
+        "HEAD": Call("manage_people"),
+        "POST": Call("manage_people", CREATED, body=lambda _: {"email": "x@example.com", "role": "viewer"}),
+    },
+    f"{ORG}invitations/<uuid:invitation>": {"DELETE": Call("manage_people")},
+    f"{ORG}second-factor": {
+        **reads(), "PUT": Call("manage_people", body=lambda _: {"mandatory": True}),
+    },
     f"{ORG}edges": {**reads(), "POST": Call("manage_edges", CREATED, body=edge)},
     f"{ORG}fleet": reads(),
     f"{ORG}edges/bulk": {"POST": Call("manage_edges", CREATED, body=bulk)},

@@ -1,6 +1,8 @@
 """Two organizations with a row of everything in each, and everybody who could ask."""
 
+import secrets
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +14,7 @@ from configs.models import DeviceProfile, Version
 from configs.rollouts import starting
 from configs.rollouts.models import Rollout
 from configs.rollouts.policies import Wish
-from edges import tenancy
+from edges import contacts, inviting, journals, tenancy
 from edges.models import Edge, EdgeEvent, EdgeStatus, Membership, Organization
 from tests import build
 
@@ -155,6 +157,8 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
         "edge_uid": str(edge.pk),
         "key_id": key.key_id,
         "token_id": token.token_id,
+        "membership": str(member.pk),
+        **_of_people(edge, owner, canary),
         "scope": "edge",
         "target": edge.edge_id,
         "draft": str(draft.change_set_id),
@@ -174,6 +178,30 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
         "history edges/edge": str(histories[2]),
         "history edges/membership": str(histories[3]),
         "history configs/deviceprofile": str(profile.history.latest().history_id),
+    }
+
+
+def _of_people(edge: Edge, owner: Any, canary: str) -> dict[str, str]:
+    """What people keep beside the configuration: an invitation, a contact, a note."""
+    with tenancy.scope([edge.organization_id]):
+        invitation, _ = inviting.invite(
+            organization_id=edge.organization_id,
+            email=f"{canary}@example.com",
+            role="viewer",
+            site=None,
+            by=owner.username,
+            by_role="owner",
+            lifetime=timedelta(days=7),
+            now=build.NOW,
+            random_bytes=secrets.token_bytes,
+        )
+        contact = contacts.add(site=edge.site, name=canary, phone="1", now=build.NOW)
+        contacts.note_access(site=edge.site, text=canary)
+        journals.write(site=edge.site, edge=edge, text=canary, by=canary, now=build.NOW)
+    return {
+        "invitation": str(invitation.pk),
+        "contact": str(contact.pk),
+        "site_uid": str(edge.site_id),
     }
 
 

@@ -1,0 +1,27 @@
+"""Journal entries as both of the people's doors show them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from edges import journals
+from edges.models import Edge, JournalEntry
+
+
+def entry_item(entry: JournalEntry) -> dict[str, Any]:
+    """`corrections` must be prefetched, as edges.journals does."""
+    correction = next(iter(entry.corrections.all()), None)
+    return {
+        "id": entry.pk,
+        "at": entry.at,
+        "written_at": entry.written_at,
+        "by": entry.by,
+        "text": entry.text,
+        "edge": entry.edge and entry.edge.edge_id,
+        "corrects": entry.corrects_id,
+        "corrected_by": correction and correction.pk,
+    }
+
+
+def timeline(edge: Edge, most: int) -> Iterable[dict[str, Any]]:
+    """The newest notes for an edge's page, of itself and of its site. Two queries."""
+    return [entry_item(entry) for entry in journals.of_edge(edge).order_by("-at", "-id")[:most]]
