@@ -10,6 +10,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": ["/static/console/desk.css"],
+    "SCRIPTS": ["/static/console/desk.js"],
     "SIDEBAR": {"show_search": False, "navigation": "console.admin.navigation.sidebar"},
     # The stock purple says nothing; green is what a battery is.
     "COLORS": {
