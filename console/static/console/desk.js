@@ -1,17 +1,22 @@
 // What unfold's frame leaves out for people who use a keyboard or a reader: where the page itself begins,
-// and a way to scroll what is wider than its place.
+// a way to scroll what is wider than its place, and icons that are not read out as words.
+function offerScrolling(changes) {
+  for (const { target } of changes) {
+    const told = { tabindex: "0", role: "region", "aria-label": "Table, scrolls sideways" };
+    for (const [name, value] of Object.entries(told)) {
+      if (target.scrollWidth > target.clientWidth) target.setAttribute(name, value);
+      else target.removeAttribute(name);
+    }
+  }
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   document.getElementById("content")?.setAttribute("role", "main");
-  const reachable = new ResizeObserver((changes) => {
-    for (const { target } of changes) {
-      if (target.scrollWidth > target.clientWidth) {
-        target.tabIndex = 0;
-        target.setAttribute("role", "region");
-        target.setAttribute("aria-label", "Table, scrolls sideways");
-      } else {
-        for (const name of ["tabindex", "role", "aria-label"]) target.removeAttribute(name);
-      }
-    }
-  });
-  document.querySelectorAll(".ems-scroll").forEach((one) => reachable.observe(one));
+  const sizes = new ResizeObserver(offerScrolling);
+  document.querySelectorAll(".ems-scroll").forEach((one) => sizes.observe(one));
+  for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
+    const owner = icon.closest("a, button");
+    const isAlone = owner && owner.textContent.trim() === icon.textContent.trim();
+    if (!isAlone) icon.setAttribute("aria-hidden", "true");
+  }
 });
