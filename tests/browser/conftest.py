@@ -75,7 +75,9 @@ def stage(
 @pytest.fixture(scope="session")
 def browser(stage: Stage) -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "Chromium was not found: `make test-browser` installs it (Debian: apt-get install chromium)."
+    assert chromium, (
+        "Chromium was not found: `make test-browser` installs it (Debian: apt-get install chromium)."
+    )
     SHOTS.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)

@@ -19,7 +19,7 @@ from edge_protocol.manifest import Manifest
 
 POLL_SECONDS = 0.5
 BEAT_SECONDS = 20.0
-LOG = "12:00:03 core cycle 1 of 60: overrun\n12:00:04 core cycle 2 of 60: overrun\n12:00:05 watchdog: going back"
+LOG = "12:00:03 core cycle: overrun\n12:00:04 core cycle: overrun\n12:00:05 watchdog: going back"
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,9 @@ class Screen:
             self.page.set_viewport_size(viewport)  # type: ignore[arg-type]
             for theme in ("light", "dark"):
                 self.page.evaluate(THEME, theme)
-                self.page.wait_for_function("theme => document.documentElement.matches('.' + theme)", arg=theme)
+                self.page.wait_for_function(
+                    "theme => document.documentElement.matches('.' + theme)", arg=theme
+                )
                 self.page.screenshot(path=self.shots / f"{name}-{size}-{theme}.png", full_page=True)
                 if size == "wide" or theme == "light":
                     self._axe(f"{name}, {size}, {theme}")

@@ -1,4 +1,4 @@
-"""What the browser walks through: two organizations with sites and edges, made through the public interface."""
+"""What the browser walks through: two organizations with sites and edges, made by REST."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One change from its reason to its end, by the keyboard alone: it goes wrong, is taken back, and is made well."""
+"""One change, by the keyboard alone: it goes wrong, is taken back, and is made well."""
 
 from typing import Any
 
@@ -40,7 +40,11 @@ def preview_names_the_edges(screen: Screen) -> None:
 
 def roll_out_until_it_halts(screen: Screen, stage: Stage) -> None:
     steps.press(screen, "Roll out (normal)")
-    assert [(row[0][:1], row[2]) for row in steps.told_waves(screen)[:3]] == [("1", "1"), ("2", "1"), ("3", "6")]
+    assert [(row[0][:1], row[2]) for row in steps.told_waves(screen)[:3]] == [
+        ("1", "1"),
+        ("2", "1"),
+        ("3", "6"),
+    ]
     steps.wait_to_see(screen, "1 of 1 confirmed")
     screen.look("walk-4-first-wave")
     steps.act(screen, "Open the next wave", "The first edge is well")
