@@ -100,8 +100,9 @@ def groups(
             number=Count("pk"),
             matching=Count("pk", filter=matching),
             newest=Max(_said("at", _TRIED), filter=refused),
-            edge_ids=ArrayAgg("edge_id", filter=refused, order_by="edge_id"),
-            uids=ArrayAgg("pk", filter=refused, order_by="edge_id"),
+            # Filled in one pass over the group, so that they fit each other; ordered here, not there.
+            edge_ids=ArrayAgg("edge_id", filter=refused),
+            uids=ArrayAgg("pk", filter=refused),
         )
     )
     width = len(PARTS)
@@ -113,7 +114,7 @@ def groups(
             matching=matches if matching is not None else number,
             by=row[width : width + len(also)],
             newest=newest or "",
-            refused=list(zip(edge_ids or (), uids or (), strict=True)),
+            refused=sorted(zip(edge_ids or (), uids or (), strict=True)),
         )
         for row in found
         for number, matches, newest, edge_ids, uids in [row[width + len(also) :]]
