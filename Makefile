@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NAME ?=
 
-.PHONY: help demo demo-reset simulate test test-all check bench lock format
+.PHONY: help demo demo-reset simulate test test-all test-browser check bench lock format
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,10 +50,15 @@ check: $(VENV)/.development ## format, lint, types, import contracts, migrations
 
 # In the order of collection: by default the files with the fewest tests, the longest among them, would come last.
 test: $(VENV)/.development ## everything that must hold, in under ten minutes
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not browser" $(ARGS)
 
 test-all: $(VENV)/.development ## the same with the slow proofs
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not browser" $(ARGS)
+
+test-browser: $(VENV)/.development ## the desk in Chromium: walks, every page, the keyboard; pictures in var/screenshots/
+	@command -v chromium >/dev/null || { echo "Installing Chromium from Debian (once)" >&2; apt-get update -qq && apt-get install -y -qq chromium; } >&2 \
+	  || { echo "Chromium is missing and could not be installed here: install it (Debian, as root: apt-get install chromium) and run this again."; exit 1; }
+	@$(BIN)/python -m pytest -q tests/browser $(ARGS)
 
 bench: $(VENV)/.development ## the scenarios of benchmarks/; NAME=poll runs one, ARGS=--json prints facts
 	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)

@@ -1,4 +1,4 @@
-"""A fleet counted: by headline, by running version. One query, whatever the number of edges."""
+"""A fleet counted: by headline, by running version. Whatever the number of edges, a query or two."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,32 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
-from edges import words
+from edges import alike, words
+from edges.alike import Group
 from edges.models import Edge, Stage
 
-# What words are made of; the rest of a status (health, sync, schemas) can be long.
-FACTS = (
-    "edge_id",
-    "stage",
-    "organization_id",
-    *(f"head__{name}" for name in ("version", "published_at", "held")),
-    *(
-        f"status__{name}"
-        for name in (
-            "last_heartbeat_at",
-            "heartbeat_seconds",
-            "drifted",
-            "running_version",
-            "phase",
-            "last_attempt",
-            "staged",
-            "local_hold",
-            "clock",
-        )
-    ),
-)
 # Commissioning is outside counts and alerts; retired edges are no more.
 COUNTED = frozenset({Stage.IN_SERVICE.value, Stage.MAINTENANCE.value})
 
@@ -62,43 +42,43 @@ class Counts:
         }
 
 
-def light(rows: QuerySet[Edge]) -> QuerySet[Edge]:
-    """Edges with just what `words.describe` reads."""
-    return rows.select_related(None).select_related("head", "status").only(*FACTS)
+def word(group: Group) -> str:
+    """What these edges count as; every edge is exactly one."""
+    return group.said.headline if group.stage in COUNTED else group.stage
 
 
 def counted(rows: QuerySet[Edge], now: datetime) -> Counts:
     """The counts by status add up to `edges`."""
-    return _counts(light(rows), now)
+    versions = rows.filter(stage__in=COUNTED).order_by().values_list("status__running_version")
+    by_version: Counter[int] = Counter()
+    for version, number in versions.annotate(number=Count("pk")):
+        by_version[version or 0] += number
+    return _counts(alike.groups(rows, now), by_version)
 
 
 def counted_by_organization(rows: QuerySet[Edge], now: datetime) -> dict[UUID, Counts]:
-    """The same for each organization that has an edge, in the same one query."""
-    own: dict[UUID, list[Edge]] = {}
-    for edge in light(rows):
-        own.setdefault(edge.organization_id, []).append(edge)
-    return {organization: _counts(edges, now) for organization, edges in own.items()}
+    """The same for each organization that has an edge, in one query; without the running versions."""
+    own: dict[UUID, list[Group]] = {}
+    for group in alike.groups(rows, now, by=["organization_id"]):
+        own.setdefault(group.by[0], []).append(group)
+    return {organization: _counts(groups, {}) for organization, groups in own.items()}
 
 
-def _counts(edges: Iterable[Edge], now: datetime) -> Counts:
-    stages: Counter[str] = Counter()
-    headlines: Counter[str] = Counter()
-    versions: Counter[int] = Counter()
-    for edge in edges:
-        stages[edge.stage] += 1
-        if edge.stage in COUNTED:
-            headlines[words.describe(edge, now=now).headline] += 1
-            status = getattr(edge, "status", None)
-            versions[status.running_version if status else 0] += 1
+def _counts(groups: Iterable[Group], versions: dict[int, int]) -> Counts:
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts[word(group)] += group.number
+    by_status: dict[str, int] = {one: counts[one] for one in words.HEADLINES}
     return Counts(
-        edges=sum(headlines.values()),
-        commissioning=stages[Stage.COMMISSIONING],
-        retired=stages[Stage.RETIRED],
-        by_status={word: headlines[word] for word in words.HEADLINES},
+        edges=sum(by_status.values()),
+        commissioning=counts[Stage.COMMISSIONING],
+        retired=counts[Stage.RETIRED],
+        by_status=by_status,
         by_running_version=dict(versions),
     )
 
 
-def named(rows: QuerySet[Edge], headline: str, now: datetime) -> list[Any]:
-    """The keys of the edges with this headline."""
-    return [edge.pk for edge in light(rows) if words.describe(edge, now=now).headline == headline]
+def named(rows: QuerySet[Edge], headline: str, now: datetime) -> QuerySet[Edge]:
+    """The edges with this headline, whatever their stage."""
+    found = [group for group in alike.groups(rows, now) if group.said.headline == headline]
+    return alike.of_groups(rows, found, now)

@@ -10,8 +10,8 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": ["/static/console/desk.css"],
-    "SCRIPTS": ["/static/console/live.js"],
     "ACCOUNT": {"navigation": [{"title": "Second factor", "link": "/admin/second-factor/"}]},
+    "SCRIPTS": ["/static/console/desk.js", "/static/console/live.js"],
     "SIDEBAR": {"show_search": False, "navigation": "console.admin.navigation.sidebar"},
     # The stock purple says nothing; green is what a battery is.
     "COLORS": {

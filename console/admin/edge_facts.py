@@ -12,6 +12,7 @@ from configs.models import Hold, Version
 from console.admin.acts import ACTS
 from console.admin.links import layer_address
 from console.api import reach
+from edge_protocol.instants import parse_instant
 from edges import keys, words
 from edges.credentials import OperatorPrincipal
 from edges.models import Edge
@@ -61,6 +62,15 @@ def attempt(edge: Edge) -> str:
         return "–"
     because = f" ({found['code']})" if found.get("code") else ""
     return f"{found.get('version')} {str(found.get('status')).replace('_', ' ')}{because}"
+
+
+def attempt_age(edge: Edge, now: datetime) -> str:
+    """How long ago that was, by the edge's own clock; empty where it did not say."""
+    found = getattr(getattr(edge, "status", None), "last_attempt", None) or {}
+    try:
+        return age(parse_instant(found.get("at") or ""), now)
+    except ValueError:
+        return ""
 
 
 def facts(edge: Edge) -> list[dict[str, str]]:

@@ -1,51 +1,64 @@
 """The fleet: the line of truth, rollouts under way, failures by cause, and the edges. Filters in the address.
 
-The edges are read once, light; everything that is counted comes from that, so the numbers add up.
+The edges are counted once, in groups that are alike, so the numbers add up; of the table one page is read.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
+from configs.models import Version
 from configs.rollouts.states import OPEN
 from console import fleet
 from console.admin import edge_facts, rollout_pages
-from console.admin.links import edge_address
+from console.admin.links import change_address, edge_address
 from console.admin.scoping import granted, somewhere
 from console.admin.site import desk
 from console.admin.words import count
-from edges import words
+from edges import alike, words
+from edges.alike import Group
 from edges.models import Edge, Organization, Site, Stage
 
 A_PAGE = 50
 MOST_CAUSES = 10
 MOST_ROLLOUTS = 10
 SAMPLE = 5
-FILTERS = ("organization", "site", "word", "text")
+FILTERS = ("organization", "site", "word", "text", "cause")
 # Outside the counts, and still to be found.
 APART = (Stage.COMMISSIONING.value, Stage.RETIRED.value)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One edge with its words."""
-
-    edge: Edge
-    said: words.Words
-
-    @property
-    def word(self) -> str:
-        """What it counts as; every edge is exactly one."""
-        return self.said.headline if self.edge.stage in fleet.COUNTED else self.edge.stage
+# What a line of the table reads; the rest of a status (health, sync, schemas) can be long.
+LINE = (
+    "edge_id",
+    "stage",
+    "site__name",
+    "organization__name",
+    *(f"head__{name}" for name in ("version", "published_at", "held")),
+    *(
+        f"status__{name}"
+        for name in (
+            "last_heartbeat_at",
+            "heartbeat_seconds",
+            "drifted",
+            "running_version",
+            "phase",
+            "last_attempt",
+            "staged",
+            "local_hold",
+            "clock",
+        )
+    ),
+)
 
 
 @require_safe
@@ -53,9 +66,11 @@ def fleet_page(request: HttpRequest) -> HttpResponseBase:
     now: datetime = request.now  # type: ignore[attr-defined]
     asked = {name: request.GET.get(name, "").strip() for name in FILTERS}
     organizations = list(Organization.objects.order_by("name"))
-    seen = [Seen(one, words.describe(one, now=now)) for one in _light(request, asked)]
-    chosen = [one for one in seen if _is_asked(one, asked)]
-    number, pages = _place(request, len(chosen))
+    rows = _within(request, asked)
+    groups = alike.groups(rows, now, matching=_text(asked))
+    chosen = [group for group in groups if _is_asked(group, asked)]
+    found = sum(group.matching for group in chosen)
+    number, pages = _place(request, found)
     context = {
         **desk.each_context(request),
         "title": "Fleet",
@@ -65,15 +80,16 @@ def fleet_page(request: HttpRequest) -> HttpResponseBase:
         "may_add": somewhere(request, "manage_edges", by_site=True),
         "organizations": organizations,
         "sites": Site.objects.filter(granted(request, "read", organization="organization_id", site="pk"))
-        .select_related("organization")
-        .order_by("organization__name", "name"),
+        .order_by("organization__name", "name")
+        .values("code", "name", "organization__code", "organization__name"),
         "words": [*words.HEADLINES, *APART],
-        "truth": truth(seen, asked),
+        "truth": truth(groups, asked),
         "rollouts": _under_way(request, asked, now),
-        "causes": causes(seen),
-        "failed": _address(asked, word="failed"),
-        "found": count(len(chosen), "edge"),
-        "edges": _rows(chosen[(number - 1) * A_PAGE : number * A_PAGE], now),
+        "causes": causes(groups, asked),
+        "cause": " ".join(next((group.cause for group in chosen if asked["cause"]), ())),
+        "failed": _address(asked, word="failed", cause=""),
+        "found": count(found, "edge"),
+        "edges": _rows(_one_page(rows, chosen, asked, number, now), now),
         "number": number,
         "pages": pages,
         "newer": _address(asked, page=number - 1) if number > 1 else "",
@@ -82,24 +98,55 @@ def fleet_page(request: HttpRequest) -> HttpResponseBase:
     return TemplateResponse(request, "console/fleet.html", context)
 
 
-def _light(request: HttpRequest, asked: Mapping[str, str]) -> Iterable[Edge]:
-    """One query, whatever is asked."""
+def _within(request: HttpRequest, asked: Mapping[str, str]) -> QuerySet[Edge]:
+    """The edges of the places that are asked for; a site by its code alone, of any organization."""
     rows = Edge.objects.filter(granted(request, "read", organization="organization_id", site="site_id"))
     if asked["organization"]:
         rows = rows.filter(organization__code=asked["organization"])
     if asked["site"]:
-        rows = rows.filter(site__code=asked["site"])
-    return fleet.light(rows).only(*fleet.FACTS, "name").order_by("edge_id")
+        organization, _, site = asked["site"].rpartition("/")
+        rows = rows.filter(site__code=site)
+        rows = rows.filter(organization__code=organization) if organization else rows
+    return rows
 
 
-def _is_asked(one: Seen, asked: Mapping[str, str]) -> bool:
-    if asked["word"]:
-        if one.word != asked["word"]:
-            return False
-    elif one.edge.stage == Stage.RETIRED:
+def _text(asked: Mapping[str, str]) -> Q | None:
+    text = asked["text"]
+    return Q(edge_id__icontains=text) | Q(name__icontains=text) if text else None
+
+
+def _is_asked(group: Group, asked: Mapping[str, str]) -> bool:
+    if asked["cause"] and not (_has_failed(group) and _digest(group.cause) == asked["cause"]):
         return False
-    text = asked["text"].lower()
-    return text in one.edge.edge_id.lower() or text in one.edge.name.lower()
+    return fleet.word(group) == asked["word"] if asked["word"] else group.stage != Stage.RETIRED
+
+
+def _has_failed(group: Group) -> bool:
+    return group.stage in fleet.COUNTED and group.said.configuration == "failed"
+
+
+def _digest(cause: tuple[str, str]) -> str:
+    """Names a cause in an address: what an edge says of it can be long."""
+    return hashlib.sha256("\0".join(cause).encode()).hexdigest()[:16]
+
+
+def _one_page(
+    rows: QuerySet[Edge], chosen: Sequence[Group], asked: Mapping[str, str], number: int, now: datetime
+) -> QuerySet[Edge]:
+    """The edges of one page, with their places and the change that brought what is desired. One query."""
+    text = _text(asked)
+    rows = rows.filter(text) if text is not None else rows
+    rows = rows.filter(stage__in={group.stage for group in chosen})
+    if asked["cause"] or asked["word"] not in ("", *APART):
+        rows = alike.of_groups(rows, chosen, now)
+    if asked["cause"] and chosen:
+        code, detail = chosen[0].cause
+        rows = rows.filter(Q(code=code, detail=detail))
+    brought = Version.objects.filter(edge=OuterRef("pk"), number=OuterRef("head__version"))
+    change = JSONObject(pk="change_set_id", number="change_set__number", by="change_set__author")
+    page = rows.select_related("site", "organization", "head", "status").only(*LINE)
+    page = page.annotate(change=Subquery(brought.values_list(change)[:1]))
+    return page.order_by("edge_id")[(number - 1) * A_PAGE : number * A_PAGE]
 
 
 def _place(request: HttpRequest, found: int) -> tuple[int, int]:
@@ -115,10 +162,12 @@ def _address(asked: Mapping[str, str], **more: Any) -> str:
     return f"{reverse('admin:console_fleet')}?{urlencode(kept)}"
 
 
-def truth(seen: Sequence[Seen], asked: Mapping[str, str]) -> dict[str, Any]:
+def truth(groups: Sequence[Group], asked: Mapping[str, str]) -> dict[str, Any]:
     """The numbers of the line: those of `parts` and `good` add up to `all`."""
-    counts = Counter(one.word for one in seen)
-    within = {**asked, "word": "", "text": ""}
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts[fleet.word(group)] += group.number
+    within = {**asked, "word": "", "text": "", "cause": ""}
     return {
         "good": f"{counts['in_sync']:,}",
         "good_address": _address(within, word="in_sync"),
@@ -128,7 +177,7 @@ def truth(seen: Sequence[Seen], asked: Mapping[str, str]) -> dict[str, Any]:
             _part(word, counts, within) for word in words.HEADLINES if word != "in_sync" and counts[word]
         ],
         "apart": [_part(word, counts, within) for word in APART if counts[word]],
-        "is_empty": not seen,
+        "is_empty": not groups,
     }
 
 
@@ -141,29 +190,33 @@ def _part(word: str, counts: Mapping[str, int], within: Mapping[str, str]) -> di
     }
 
 
-def causes(seen: Iterable[Seen]) -> list[dict[str, Any]]:
+def causes(groups: Iterable[Group], asked: Mapping[str, str]) -> list[dict[str, Any]]:
     """Edges that failed, by what they said of it; the cause that was seen last comes first."""
-    groups: dict[tuple[str, str], list[Edge]] = {}
-    for one in seen:
-        if one.edge.stage in fleet.COUNTED and one.said.configuration == "failed":
-            attempt = one.edge.status.last_attempt or {}
-            cause = (str(attempt.get("code") or ""), str(attempt.get("detail") or ""))
-            groups.setdefault(cause, []).append(one.edge)
-    newest = sorted(groups.items(), key=lambda group: (_last(group[1]), len(group[1])), reverse=True)
+    failed: dict[tuple[str, str], list[Group]] = {}
+    for group in groups:
+        if _has_failed(group):
+            failed.setdefault(group.cause, []).append(group)
+    told = [
+        (max(one.newest for one in found), sum(one.number for one in found), cause, found)
+        for cause, found in failed.items()
+    ]
+    told.sort(key=lambda one: one[:2], reverse=True)
+    within = {**asked, "word": "", "text": ""}
     return [
         {
-            "code": code or "no code",
-            "detail": detail,
-            "count": f"{len(edges):,}",
-            "edges": [{"name": one.edge_id, "address": edge_address(one.pk)} for one in edges[:SAMPLE]],
-            "more": f"{len(edges) - SAMPLE:,}" if len(edges) > SAMPLE else "",
+            "code": cause[0] or "no code",
+            "detail": cause[1],
+            "count": f"{number:,}",
+            "address": _address(within, cause=_digest(cause)),
+            "edges": [{"name": name, "address": edge_address(uid)} for name, uid in _sample(found)],
+            "more": f"{number - SAMPLE:,}" if number > SAMPLE else "",
         }
-        for (code, detail), edges in newest[:MOST_CAUSES]
+        for _, number, cause, found in told[:MOST_CAUSES]
     ]
 
 
-def _last(edges: Iterable[Edge]) -> str:
-    return max(str((one.status.last_attempt or {}).get("at") or "") for one in edges)
+def _sample(groups: Iterable[Group]) -> list[tuple[str, Any]]:
+    return sorted(one for group in groups for one in group.refused[:SAMPLE])[:SAMPLE]
 
 
 def _under_way(request: HttpRequest, asked: Mapping[str, str], now: datetime) -> list[dict[str, Any]]:
@@ -173,26 +226,26 @@ def _under_way(request: HttpRequest, asked: Mapping[str, str], now: datetime) ->
     return rollout_pages.lines(rows.order_by("-started_at", "-id")[:MOST_ROLLOUTS], now)
 
 
-def _rows(chosen: Sequence[Seen], now: datetime) -> list[dict[str, Any]]:
-    """The edges of one page, with their sites. One query."""
-    keys = [one.edge.pk for one in chosen]
-    names = Edge.objects.filter(pk__in=keys).values_list("pk", "site__name", "organization__name")
-    places = {pk: (site, organization) for pk, site, organization in names}
-    return [
-        {
-            "name": one.edge.edge_id,
-            "address": edge_address(one.edge.pk),
-            "site": places[one.edge.pk][0],
-            "organization": places[one.edge.pk][1],
-            "badge": edge_facts.badge(one.word),
-            "link": edge_facts.link_and_age(one.edge, now),
-            "configuration": one.said.configuration.replace("_", " "),
-            "runs": edge_facts.runs(one.edge),
-            "attempt": edge_facts.attempt(one.edge),
-            "flags": ", ".join(flag.replace("_", " ") for flag in one.said.flags),
-        }
-        for one in chosen
-    ]
+def _rows(page: Iterable[Edge], now: datetime) -> list[dict[str, Any]]:
+    return [_row(edge, words.describe(edge, now=now), now) for edge in page]
+
+
+def _row(edge: Edge, said: words.Words, now: datetime) -> dict[str, Any]:
+    change: dict[str, Any] | None = edge.change  # type: ignore[attr-defined]
+    return {
+        "name": edge.edge_id,
+        "address": edge_address(edge.pk),
+        "site": edge.site.name,
+        "organization": edge.organization.name,
+        "badge": edge_facts.badge(said.headline if edge.stage in fleet.COUNTED else edge.stage),
+        "link": edge_facts.link_and_age(edge, now),
+        "configuration": said.configuration.replace("_", " "),
+        "runs": edge_facts.runs(edge),
+        "attempt": edge_facts.attempt(edge),
+        "attempt_age": edge_facts.attempt_age(edge, now),
+        "flags": ", ".join(flag.replace("_", " ") for flag in said.flags),
+        "change": change and {**change, "address": change_address(change["pk"])},
+    }
 
 
 desk.pages.append(path("fleet/", desk.admin_view(fleet_page), name="console_fleet"))

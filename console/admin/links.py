@@ -19,5 +19,9 @@ def edge_address(pk: Any) -> str:
     return reverse("admin:edges_edge_change", args=[pk])
 
 
+def change_address(pk: Any) -> str:
+    return reverse("admin:configs_changeset_change", args=[pk])
+
+
 def link(address: str, text: str) -> SafeString:
     return format_html('<a class="ems-link" href="{}">{}</a>', address, text)

@@ -42,6 +42,13 @@ class ChangeSetAdmin(ScopedAdmin):
 
     @display(description="What it did")
     def steps(self, change: ChangeSet) -> SafeString:
+        """Read once, however often the page's templates ask for the field."""
+        if not hasattr(change, "shown_steps"):
+            change.shown_steps = self._steps(change)  # type: ignore[attr-defined]
+        shown: SafeString = change.shown_steps  # type: ignore[attr-defined]
+        return shown
+
+    def _steps(self, change: ChangeSet) -> SafeString:
         rows = Operation.objects.filter(change_set=change).order_by("position")
         lines = [
             format_html("<li>{} {}: {}</li>", row.scope, row.target, words.operation(_told(row)))

@@ -151,8 +151,9 @@ def test_who_may_no_more_hears_no_more(scene: Scene) -> None:
         for end in (by_token, by_membership, by_session, stays):
             assert end.hear()["type"] == "hello"
         with tenancy.scope([acme]):
-            assert operator_tokens.revoke(token_id=token.token_id, now=datetime.now(UTC))
-            people.withdraw(membership=Membership.objects.get(user=scene.users["southerner"]))
+            assert operator_tokens.revoke(token_id=token.token_id, by="owner", now=datetime.now(UTC))
+            withdrawn = Membership.objects.get(user=scene.users["southerner"])
+            people.withdraw(membership=withdrawn, now=datetime.now(UTC))
         client.logout()
         assert [end.closed_with() for end in (by_token, by_membership, by_session)] == [4401] * 3
         stays.hear_until(scene.end())
