@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from configs import quarantining, sealing
+from configs import quarantining, sealing, watching
 from configs.models import Version
 from configs.refusals import ClockRefused
 from configs.rollouts import waking
@@ -54,6 +54,8 @@ def receive(
             )
         if filed.running_changed or filed.returned or filed.changed & waking.TELLING:
             waking.reported(organization_id=principal.organization_id, edge_uid=principal.edge_uid, now=now)
+        if filed.returned or filed.troubles_changed or filed.attempt_changed:
+            watching.look(organization_id=principal.organization_id, edge_uid=principal.edge_uid, now=now)
         if filed.head is not None and now - filed.head.issued_at >= REISSUE_AFTER:
             _reissue(filed.head, signer=signer, now=now)
         requests = asking.open_for(principal.edge_uid, now)

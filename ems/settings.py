@@ -1,7 +1,7 @@
 """Assembly of the cloud. What the environment may change is in env.py."""
 
 from console import look
-from ems import database, logs, production
+from ems import database, logs, mail, production
 from ems.env import REPOSITORY, Environment, development_secrets, parse_peppers
 
 _env = Environment()
@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "channels",
     "edges",
     "configs",
+    "monitoring",
     "doors",
     "sync_api",
     "console",
@@ -101,6 +102,14 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_REDIRECT_URL = "/admin/"
 CSRF_FAILURE_VIEW = "doors.problems.csrf_failure"
 CORS_ORIGINS = _env.words("CORS_ORIGINS")
+PING_URL = _env.text("PING_URL")
+WEBHOOKS_TO_PRIVATE = _env.flag("WEBHOOKS_TO_PRIVATE")
+_mail = mail.parse(_env.text("EMAIL_URL"))
+EMAIL_IS_SET, EMAIL_BACKEND = _mail.is_set, _mail.backend
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL, EMAIL_TIMEOUT = _mail.tls == "starttls", _mail.tls == "tls", 10
+DEFAULT_FROM_EMAIL = _env.text("EMAIL_FROM")
 EMS_LIMITS = _env.json_object("EMS_LIMITS")
 EMS_MOST_SOCKETS = _env.number("EMS_MOST_SOCKETS", 1, 1_000_000)
 TRUSTED_PROXIES = _env.number("TRUSTED_PROXIES", 0, 9)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from configs import jobs, storing
+from configs import jobs, storing, watching
 from configs.rollouts import candidates, closing, deadlines, engine, rows
 from configs.rollouts.candidates import Layers
 from configs.rollouts.events import Act, Command, Entry, Event, Offer, Seen
@@ -76,6 +76,8 @@ class _Run:
         due_at = deadlines.due_at(after, self.now, is_unfinished=is_unfinished)
         rows.save(self.row, before, after, now=self.now, due_at=due_at)
         rows.note(self.row, self.entries, now=self.now)
+        if after.phase != before.phase:
+            watching.look(organization_id=self.row.organization_id, now=self.now)
         jobs.reschedule(
             kind=KIND,
             organization_id=self.row.organization_id,
