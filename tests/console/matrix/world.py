@@ -14,6 +14,7 @@ from configs.rollouts.models import Rollout
 from configs.rollouts.policies import Wish
 from edges import tenancy
 from edges.models import Edge, EdgeEvent, EdgeStatus, Membership, Organization
+from monitoring.models import Alert, AlertEdge, AlertEntry, Delivery, Recipient
 from tests import build
 
 # Stands in every text of an organization: in an answer to somebody else it is a leak.
@@ -137,6 +138,7 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
             organization_id=organization.pk, edge=edge, event_id=uuid4(), seq=1, type="alarm", at=build.NOW,
             received_at=build.NOW, detail=canary,
         )  # fmt: skip
+        alert, recipient, delivery = _alert(edge, canary)
         edge.save()
         edge.site.save()
         member = Membership.objects.filter(organization_id=organization.pk).exclude(user=owner).first()
@@ -160,6 +162,9 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
         "draft": str(draft.change_set_id),
         "done": str(done.change_set_id),
         "rollout": str(rollout.pk),
+        "alert": alert,
+        "recipient": recipient,
+        "delivery": delivery,
         "edges/organization": str(organization.pk),
         "edges/site": str(edge.site_id),
         "edges/edge": str(edge.pk),
@@ -175,6 +180,25 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
         "history edges/membership": str(histories[3]),
         "history configs/deviceprofile": str(profile.history.latest().history_id),
     }
+
+
+def _alert(edge: Edge, canary: str) -> tuple[str, str, str]:
+    """An alert that reaches the edge, somebody who is told of it, and what was sent."""
+    own = {"organization_id": edge.organization_id}
+    alert = Alert.objects.create(
+        **own, kind="clock", key=f"clock:{edge.edge_id}", what=canary, detail=canary, reach=1,
+        opened_at=build.NOW, changed_at=build.NOW,
+    )  # fmt: skip
+    AlertEdge.objects.create(**own, alert=alert, edge=edge, since=build.NOW)
+    AlertEntry.objects.create(**own, alert=alert, what="opened", at=build.NOW, reason=canary)
+    recipient = Recipient.objects.create(
+        **own, kind="email", address=f"{canary}@{edge.edge_id}.example", by=canary, created_at=build.NOW
+    )
+    delivery = Delivery.objects.create(
+        **own, recipient=recipient, alert=alert, key=canary, body={"event": canary}, state="delivered",
+        created_at=build.NOW,
+    )  # fmt: skip
+    return str(alert.pk), str(recipient.pk), str(delivery.pk)
 
 
 def _roll_out(edge: Edge, canary: str) -> Rollout:
