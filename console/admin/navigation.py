@@ -10,6 +10,8 @@ from edges.roles import Act
 
 _ENTRIES: list[tuple[str, str, str, Act]] = [
     ("Fleet", "monitoring", "console_fleet", "read"),
+    ("Alerts", "warning", "console_alerts", "read"),
+    ("Service levels", "monitor_heart", "console_levels", "read"),
     ("Rollouts", "rocket_launch", "console_rollouts", "read"),
     ("Edges", "developer_board", "edges_edge_changelist", "read"),
     ("Sites", "location_on", "edges_site_changelist", "read"),

@@ -1,13 +1,26 @@
 """Importing this registers every page with the desk."""
 
-from console.admin import edge_pages, edges, fleet_page, home, layers, organizations, records, rollout_pages
+from console.admin import (
+    alert_pages,
+    edge_pages,
+    edges,
+    fleet_page,
+    home,
+    layers,
+    level_pages,
+    organizations,
+    records,
+    rollout_pages,
+)
 
 __all__ = [
+    "alert_pages",
     "edge_pages",
     "edges",
     "fleet_page",
     "home",
     "layers",
+    "level_pages",
     "organizations",
     "records",
     "rollout_pages",

@@ -7,25 +7,9 @@ import pytest
 
 from edges import tenancy
 from edges.models import Edge
-from monitoring import alerting, looking, sampling
-from monitoring.causes import Cause
-from monitoring.models import Alert
+from monitoring import sampling
 from tests import build
 from tests.console.conftest import Caller
-
-BOTH = Cause("clock", "clock", "Edges with a wrong clock")
-SOUTH = Cause("safe_mode", "safe_mode", "Edges in safe mode")
-
-
-@pytest.fixture
-def alerts(cast: build.Cast) -> dict[str, str]:
-    """One alert in both sites, one in the south alone."""
-    north, south = cast.acme_north.pk, cast.acme_south.pk
-    with tenancy.scope([cast.acme.pk]):
-        looking.lock(cast.acme.pk)
-        standing = {BOTH: {north, south}, SOUTH: {south}}
-        alerting.settle(cast.acme.pk, standing, kinds={"clock", "safe_mode"}, edges=None, now=build.NOW)
-        return {one.key: str(one.pk) for one in Alert.objects.all()}
 
 
 def listed(caller: Caller, query: str = "") -> list[tuple[str, int]]:

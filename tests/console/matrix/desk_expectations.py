@@ -131,6 +131,7 @@ def _both(get: Page, post: Page) -> dict[str, Page]:
 ANYBODY = Page(None, member=False)
 NO_POST = Page(None, frozenset({405}), member=False)
 EDGE = "admin/edges/edge/<uuid:edge_uid>/"
+ALERT = "admin/alerts/<uuid:alert>/"
 ROLLOUT = "admin/rollouts/<uuid:rollout>/"
 SITE: dict[str, dict[str, Page]] = {
     "admin/": _both(ANYBODY, ANYBODY),
@@ -147,6 +148,12 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/<url>": _both(*[Page(None, MISSING, member=False)] * 2),
     # Lists of what is theirs; whose memberships ended sees empty ones.
     "admin/fleet/": _both(ANYBODY, NO_POST),
+    "admin/alerts/": _both(ANYBODY, NO_POST),
+    "admin/service-levels/": _both(ANYBODY, NO_POST),
+    ALERT: _both(Page("read", foreign=MISSING), NO_POST),
+    f"{ALERT}act/<str:deed>/": _both(
+        Page("edit", foreign=MISSING), Page("edit", frozenset({302, 422}), foreign=MISSING)
+    ),
     "admin/rollouts/": _both(ANYBODY, NO_POST),
     ROLLOUT: _both(Page("read", foreign=MISSING), NO_POST),
     f"{ROLLOUT}act/<str:name>/": _both(

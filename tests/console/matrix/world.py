@@ -64,9 +64,9 @@ def make_world() -> World:
     build.make_membership(build.make_user("finn"), cast.birch, "viewer")
     people = {"viewer": cast.bob, "operator": eve, "owner": cast.alice, "other_owner": dora}
     rows = {
-        "own": _furnish(cast.acme_north, cast.alice),
-        "same_org": _furnish(cast.acme_south, cast.alice),
-        "other_org": _furnish(cast.birch_edge, dora),
+        "own": _everything(cast.acme_north, cast.alice),
+        "same_org": _everything(cast.acme_south, cast.alice),
+        "other_org": _everything(cast.birch_edge, dora),
     }
     world.targets = {**rows, "unknown": _unknown(rows["own"])}
     for name, user in people.items():
@@ -138,7 +138,6 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
             organization_id=organization.pk, edge=edge, event_id=uuid4(), seq=1, type="alarm", at=build.NOW,
             received_at=build.NOW, detail=canary,
         )  # fmt: skip
-        alert, recipient, delivery = _alert(edge, canary)
         edge.save()
         edge.site.save()
         member = Membership.objects.filter(organization_id=organization.pk).exclude(user=owner).first()
@@ -162,9 +161,6 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
         "draft": str(draft.change_set_id),
         "done": str(done.change_set_id),
         "rollout": str(rollout.pk),
-        "alert": alert,
-        "recipient": recipient,
-        "delivery": delivery,
         "edges/organization": str(organization.pk),
         "edges/site": str(edge.site_id),
         "edges/edge": str(edge.pk),
@@ -182,7 +178,13 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
     }
 
 
-def _alert(edge: Edge, canary: str) -> tuple[str, str, str]:
+def _everything(edge: Edge, owner: Any) -> dict[str, str]:
+    furnished = _furnish(edge, owner)
+    with tenancy.scope([edge.organization_id]):
+        return {**furnished, **_alert(edge, CANARY[furnished["org"]])}
+
+
+def _alert(edge: Edge, canary: str) -> dict[str, str]:
     """An alert that reaches the edge, somebody who is told of it, and what was sent."""
     own = {"organization_id": edge.organization_id}
     alert = Alert.objects.create(
@@ -198,7 +200,7 @@ def _alert(edge: Edge, canary: str) -> tuple[str, str, str]:
         **own, recipient=recipient, alert=alert, key=canary, body={"event": canary}, state="delivered",
         created_at=build.NOW,
     )  # fmt: skip
-    return str(alert.pk), str(recipient.pk), str(delivery.pk)
+    return {"alert": str(alert.pk), "recipient": str(recipient.pk), "delivery": str(delivery.pk)}
 
 
 def _roll_out(edge: Edge, canary: str) -> Rollout:
