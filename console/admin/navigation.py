@@ -20,6 +20,7 @@ _ENTRIES: list[tuple[str, str, str, Act]] = [
     ("Versions", "history", "configs_version_changelist", "read"),
     ("Events", "notifications", "edges_edgeevent_changelist", "read"),
     ("Device profiles", "memory", "configs_deviceprofile_changelist", "read"),
+    ("Recipients of alerts", "outgoing_mail", "console_recipients", "manage_edges"),
     ("Memberships", "group", "edges_membership_changelist", "read"),
     ("API tokens", "key", "edges_operatortoken_changelist", "manage_tokens"),
 ]

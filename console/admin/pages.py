@@ -9,6 +9,7 @@ from console.admin import (
     layers,
     level_pages,
     organizations,
+    recipient_pages,
     records,
     rollout_pages,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "layers",
     "level_pages",
     "organizations",
+    "recipient_pages",
     "records",
     "rollout_pages",
 ]

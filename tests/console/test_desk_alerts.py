@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from edges import tenancy
 from edges.models import EdgeStatus
 from monitoring import sampling
+from monitoring.models import Recipient
 from tests import build
 from tests.console.conftest import Caller
 from tests.console.test_desk import signed_in, text
@@ -79,3 +80,23 @@ def test_pages_take_few_queries(alerts: dict[str, str], cast: build.Cast, addres
     with CaptureQueriesContext(connection) as captured:
         client.get(address)
     assert len(captured) <= 20
+
+
+def test_recipients_are_added_tested_and_removed(cast: build.Cast) -> None:
+    client, page = signed_in(cast.alice), "/admin/recipients/"
+    assert signed_in(cast.bob).get(page).status_code == 403
+    assert "Nobody yet" in text(client.get(page))
+    wrong = client.post(page, {"do": "add", "kind": "email", "address": "nobody"})
+    assert (wrong.status_code, 'value="nobody"' in text(wrong)) == (422, True)
+    added = text(client.post(page, {"do": "add", "kind": "webhook", "address": "https://example.com/h"}))
+    assert "ems-secret" in added
+    again = text(client.get(page))
+    assert "ems-secret" not in again
+    assert "https://example.com/h" in again
+    with tenancy.scope([cast.acme.pk]):
+        (made,) = Recipient.objects.all()
+    assert "test" in text(client.post(page, {"do": "test", "id": str(made.pk)}))
+    assert "https://example.com/h</td><td>waiting" in text(client.get(page))
+    client.post(page, {"do": "remove", "id": str(made.pk)})
+    assert "Nobody yet" in text(client.get(page))
+    assert client.post(page, {"do": "test", "id": "x"}).status_code == 422

@@ -154,6 +154,7 @@ SITE: dict[str, dict[str, Page]] = {
     f"{ALERT}act/<str:deed>/": _both(
         Page("edit", foreign=MISSING), Page("edit", frozenset({302, 422}), foreign=MISSING)
     ),
+    "admin/recipients/": _both(Page("manage_edges"), Page("manage_edges", frozenset({422}))),
     "admin/rollouts/": _both(ANYBODY, NO_POST),
     ROLLOUT: _both(Page("read", foreign=MISSING), NO_POST),
     f"{ROLLOUT}act/<str:name>/": _both(
