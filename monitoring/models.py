@@ -131,6 +131,14 @@ class Delivery(TenantModel):
         constraints = [models.UniqueConstraint(fields=["recipient", "key"], name="monitoring_delivery_once")]
 
 
+class Served(models.Model):
+    """What all server processes answered in one minute: of the system, not of an organization."""
+
+    at = models.DateTimeField(primary_key=True)
+    answered = models.PositiveBigIntegerField(default=0)
+    failed = models.PositiveBigIntegerField(default=0)
+
+
 class LevelSample(TenantModel):
     """One service level of an organization at one time: how many were good, of how many."""
 

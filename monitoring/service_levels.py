@@ -1,4 +1,4 @@
-"""The specification's six service levels over the last day, by their names. Three queries.
+"""The specification's six service levels over the last day, by their names. Four queries.
 
 Source: lifecycle.md, "Service levels".
 """
@@ -60,15 +60,23 @@ SELECT coalesce(sum((s.sync->>'polls_scheduled')::numeric), 0),
 """
 
 
+_SERVED = """
+SELECT coalesce(sum(answered), 0), coalesce(sum(failed), 0) FROM monitoring_served WHERE at > %(since)s
+"""
+SERVED_BY = "the server's own answers (5xx failed); while it is down it counts nothing, the ping tells"
+
+
 def measured(organization_id: UUID, now: datetime) -> list[dict[str, Any]]:
     """Shape: [{name, target, value (None = nothing to measure), unit, counted}]; shares are 0..1."""
     parameters = {"organization": organization_id, "since": now - WINDOW, "fresh": now - FRESH}
     latency = {socket: (count, value) for socket, count, value in _rows(_LATENCY, parameters)}
     ((due, fresh, held),) = _rows(_FRESHNESS, parameters)
     ((scheduled, succeeded, failed, failures, back),) = _rows(_REPORTED, parameters)
-    shares = {
+    ((answered, broken),) = _rows(_SERVED, parameters)
+    shares: dict[str, tuple[Any, Any, dict[str, Any]]] = {
         "Configuration freshness": (fresh, due, {"held": held}),
         "Rollback success rate": (back, failures, {}),
+        "API availability": (answered - broken, answered, {"measured_by": SERVED_BY}),
         "Sync success rate": (
             succeeded,
             int(succeeded + failed),
@@ -80,11 +88,10 @@ def measured(organization_id: UUID, now: datetime) -> list[dict[str, Any]]:
     for name, target, unit in LEVELS:
         if name in shares:
             part, whole, more = shares[name]
-            levels.append(_level(name, target, unit, _share(part, whole), whole, **more))
+            levels.append(_level(name, target, unit, _share(part, whole), int(whole), **more))
         else:
             counted, value = seconds.get(name) or (0, None)
-            more = {"measured_by": "an outside probe"} if name == "API availability" else {}
-            levels.append(_level(name, target, unit, value, counted, **more))
+            levels.append(_level(name, target, unit, value, counted))
     return levels
 
 
