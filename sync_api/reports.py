@@ -24,10 +24,10 @@ def heartbeat(*, principal: EdgePrincipal, body: Any, transport: str, now: datet
 def events(*, principal: EdgePrincipal, body: Any, now: datetime) -> dict[str, Any]:
     """Which events were stored, which had been before, which cannot be. Raises: DocumentError."""
     asked = EventsRequest.from_dict(body)
-    with tenancy.scope([principal.organization_id]):
-        answer = health.file_events(principal=principal, events=asked.events, now=now)
-        if answer.accepted and any(
-            one.get("type") == "alarm" for one in asked.events if isinstance(one, dict)
-        ):
+    answer = health.file_events(principal=principal, events=asked.events, now=now)
+    is_alarm = any(one.get("type") == "alarm" for one in asked.events if isinstance(one, dict))
+    # Also for duplicates: they come when the answer, and so perhaps this, was lost the first time.
+    if is_alarm and (answer.accepted or answer.duplicate):
+        with tenancy.scope([principal.organization_id]):
             watching.look(organization_id=principal.organization_id, edge_uid=principal.edge_uid, now=now)
     return answer.to_dict()
