@@ -11,6 +11,7 @@ COPY manage.py ./
 COPY ems ems
 COPY edges edges
 COPY configs configs
+COPY monitoring monitoring
 COPY doors doors
 COPY sync_api sync_api
 COPY console console

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from configs import quarantining, sealing
+from configs import quarantining, sealing, watching
 from configs.models import Version
 from configs.refusals import ClockRefused
 from configs.rollouts import waking
@@ -56,6 +56,8 @@ def receive(
             waking.reported(organization_id=principal.organization_id, edge_uid=principal.edge_uid, now=now)
             site = frozenset({filed.status.edge.site_id})
             hints.tell([hints.Hint("edge", principal.organization_id, site, principal.edge_id)])
+        if filed.returned or filed.troubles_changed or filed.attempt_changed:
+            watching.look(organization_id=principal.organization_id, edge_uid=principal.edge_uid, now=now)
         if filed.head is not None and now - filed.head.issued_at >= REISSUE_AFTER:
             _reissue(filed.head, signer=signer, now=now)
         requests = asking.open_for(principal.edge_uid, now)

@@ -16,13 +16,11 @@ def link(request: HttpRequest, code: str) -> str:
 
 def mail(invitation: Invitation, address: str, organization: str) -> bool:
     """Send the link where mail is set up; False: it is to be handed over by hand."""
-    if not settings.EMS_MAIL_FROM:
+    if not settings.EMAIL_IS_SET:
         return False
     text = (
         f"{invitation.created_by} invites you to {organization} as {invitation.role}.\n\n"
         f"Open this link before {invitation.expires_at:%Y-%m-%d %H:%M} UTC; it works once:\n{address}\n"
     )
-    sent = send_mail(
-        f"Invitation to {organization}", text, settings.EMS_MAIL_FROM, [invitation.email], fail_silently=True
-    )
+    sent = send_mail(f"Invitation to {organization}", text, None, [invitation.email], fail_silently=True)
     return bool(sent)

@@ -6,6 +6,7 @@ from console.admin import pages  # noqa: F401 - registers every page with the de
 from console.admin.site import desk
 from console.api import (
     acts,
+    alerts,
     audit,
     change_sets,
     documents,
@@ -13,8 +14,10 @@ from console.api import (
     fleet,
     keys,
     layers,
+    levels,
     organizations,
     people,
+    recipients,
     registry,
     rollouts,
     site_book,
@@ -55,6 +58,16 @@ ORGANIZATION = [
     path("history", values.PathHistory.as_view(), name="path-history"),
     path("change-sets", change_sets.ChangeSets.as_view(), name="change-sets"),
     path("rollouts", rollouts.Rollouts.as_view(), name="rollouts"),
+    path("alerts", alerts.Alerts.as_view(), name="alerts"),
+    path("recipients", recipients.Recipients.as_view(), name="recipients"),
+    path("deliveries", recipients.Deliveries.as_view(), name="deliveries"),
+    path("service-levels", levels.Levels.as_view(), name="service-levels"),
+]
+ALERT = [
+    path("edges", alerts.AlertEdges.as_view(), name="alert-edges"),
+    path("acknowledge", alerts.Acknowledge.as_view(), name="alert-acknowledge"),
+    path("mute", alerts.Mute.as_view(), name="alert-mute"),
+    path("unmute", alerts.Unmute.as_view(), name="alert-unmute"),
 ]
 CHANGE_SET = [
     path("publish", change_sets.Publish.as_view(), name="change-set-publish"),
@@ -96,6 +109,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/change-sets/<uuid:change_set>/", include(CHANGE_SET)),
     path("api/v1/rollouts/<uuid:rollout>", rollouts.OneRollout.as_view(), name="rollout"),
     path("api/v1/rollouts/<uuid:rollout>/", include(ROLLOUT)),
+    path("api/v1/alerts/<uuid:alert>", alerts.OneAlert.as_view(), name="alert"),
+    path("api/v1/alerts/<uuid:alert>/", include(ALERT)),
+    path("api/v1/recipients/<uuid:recipient>", recipients.OneRecipient.as_view(), name="recipient"),
+    path("api/v1/recipients/<uuid:recipient>/test", recipients.Test.as_view(), name="recipient-test"),
+    path(
+        "api/v1/deliveries/<uuid:delivery>/redeliver",
+        recipients.Redeliver.as_view(),
+        name="delivery-redeliver",
+    ),
     path("api/v1/edges/<str:edge_id>", edges.OneEdge.as_view(), name="edge"),
     path("api/v1/edges/<str:edge_id>/", include(EDGE)),
     path("api/v1/registry/profiles", registry.Profiles.as_view(), name="profiles"),

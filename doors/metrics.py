@@ -45,10 +45,14 @@ class Counter:
     def value(self, **labels: str) -> float:
         return self._values.get(tuple(labels[name] for name in self.labels), 0.0)
 
-    def lines(self) -> list[str]:
+    def items(self) -> list[tuple[LabelValues, float]]:
         with self._lock:
-            values = sorted(self._values.items())
-        return [_line(self.name, list(zip(self.labels, key, strict=True)), value) for key, value in values]
+            return sorted(self._values.items())
+
+    def lines(self) -> list[str]:
+        return [
+            _line(self.name, list(zip(self.labels, key, strict=True)), value) for key, value in self.items()
+        ]
 
 
 class Gauge:
@@ -139,6 +143,16 @@ class MetricsMiddleware:
         REQUESTS.add(1, route=route, method=str(method), status=str(response.status_code))
         SECONDS.observe(monotonic() - started, route=route)
         return response
+
+
+def answered() -> tuple[int, int]:
+    """Answers of Django since this process began, and those among them that failed (5xx); probes apart."""
+    every = [
+        (status, int(value))
+        for (route, _, status), value in REQUESTS.items()
+        if not route.startswith(("health", "metrics"))
+    ]
+    return sum(value for _, value in every), sum(value for status, value in every if status >= "500")
 
 
 def exposition() -> str:

@@ -16,7 +16,7 @@ from edge_protocol.pointers import MISSING
 from edges import asking, tenancy
 from edges.credentials import EdgePrincipal
 from edges.models import EdgeHead, EdgeStatus, RunningChange
-from edges.words import link_word
+from edges.words import link_word, troubles
 
 # Member of the heartbeat -> column of the status. What a heartbeat leaves out stays as it was.
 FACTS: Final = {
@@ -58,6 +58,7 @@ class Filed:
 
     `running_changed` and `attempt_changed` compare with the facts before, `changed` names the facts that
     changed; `returned`: it was silent for so long that it counted as late; `head` is what is desired now.
+    `troubles_changed`: something else is wrong with it than before, or nothing any more.
     """
 
     status: EdgeStatus
@@ -69,6 +70,7 @@ class Filed:
     quarantine_changed: bool = False
     changed: frozenset[str] = frozenset()
     returned: bool = False
+    troubles_changed: bool = False
 
 
 def file_heartbeat(
@@ -96,6 +98,7 @@ def file_heartbeat(
             return Filed(status, head, accepted=False, report_full=report_full)
         before = (status.last_attempt, status.quarantine)
         returned = link_word(status, now) != "online"
+        had = troubles(head, status, now)
         columns = _merge(status, heartbeat)
         change = _run(status, heartbeat, head, now, digest_of)
         status.transport, status.last_heartbeat_at = transport, now
@@ -103,6 +106,7 @@ def file_heartbeat(
         status.save(update_fields=[*ALWAYS, *columns])
         if change is not None:
             change.save(force_insert=True)
+        has = troubles(head, status, now)
     return Filed(
         status,
         head,
@@ -113,6 +117,7 @@ def file_heartbeat(
         quarantine_changed=status.quarantine != before[1],
         changed=frozenset(columns),
         returned=returned,
+        troubles_changed=has != had,
     )
 
 

@@ -112,6 +112,15 @@ def flag_words(
     return tuple(flag for flag in order if up.get(flag))
 
 
+TROUBLES: Final[frozenset[str]] = frozenset({"safe_mode", "clock", "trust_stale", "failed", "drifted"})
+
+
+def troubles(head: EdgeHead | None, status: EdgeStatus, now: datetime) -> frozenset[str]:
+    """What an alert could be about, and whether a hold of the site mutes it."""
+    said = {*flag_words(None, status, now), configuration_word(head, status, now)}
+    return frozenset(said & (TROUBLES | {"held"}))
+
+
 def _holds(hold: Mapping[str, Any] | None, now: datetime) -> bool:
     """Is the hold that the site set still on? An end that cannot be read is no end."""
     if hold is None:

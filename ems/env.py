@@ -121,15 +121,27 @@ SETTINGS: tuple[Setting, ...] = (
         "PUBLIC_URL", "", "The address that enrollment commands name, such as `https://ems.example.com`."
     ),
     Setting(
-        "EMS_MAIL_FROM",
+        "EMAIL_URL",
         "",
-        "The sender of mail, such as `ems@example.com`. Empty: no mail is sent, and links are shown to be "
-        "handed over.",
+        "How mail is sent (alerts, invitations): `smtp://user:password@host:587?tls=starttls` "
+        "(or `tls=tls`, `tls=none`), or `console:` to print it. "
+        "Empty: no e-mail is sent, and the page of recipients says so.",
+        secret=True,
     ),
-    Setting("EMS_MAIL_HOST", "localhost", "The host that takes mail, by SMTP."),
-    Setting("EMS_MAIL_PORT", "25", "Its port; 465 speaks TLS from the start, 587 switches to it."),
-    Setting("EMS_MAIL_USER", "", "Who signs in there. Empty: nobody."),
-    Setting("EMS_MAIL_PASSWORD", "", "With this password.", secret=True),
+    Setting("EMAIL_FROM", "ems@localhost", "The sender of e-mails."),
+    Setting(
+        "WEBHOOKS_TO_PRIVATE",
+        "false",
+        "Let webhooks and the ping dial loopback and private addresses, and plain http: for a demonstration, "
+        "or where receivers stand in your own network.",
+    ),
+    Setting(
+        "PING_URL",
+        "",
+        "An address of a watchdog service, dialled every minute by each worker while the database, the "
+        "worker's jobs and the feed of a server are well. Its absence tells that the cloud is down.",
+        secret=True,
+    ),
     Setting("EMS_VAR", "var", "Folder for what a development server writes: database, secrets, keys."),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}

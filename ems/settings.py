@@ -1,7 +1,7 @@
 """Assembly of the cloud. What the environment may change is in env.py."""
 
 from console import look
-from ems import database, logs, production
+from ems import database, logs, mail, production
 from ems.env import REPOSITORY, Environment, development_secrets, parse_peppers
 
 _env = Environment()
@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "edges",
     "configs",
+    "monitoring",
     "doors",
     "sync_api",
     "console",
@@ -109,10 +110,14 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "EMS"
 CSRF_FAILURE_VIEW = "doors.problems.csrf_failure"
 CORS_ORIGINS = _env.origins("CORS_ORIGINS")
-EMS_MAIL_FROM = _env.text("EMS_MAIL_FROM")
-EMAIL_HOST, EMAIL_PORT = _env.text("EMS_MAIL_HOST"), _env.number("EMS_MAIL_PORT", 1, 65535)
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _env.text("EMS_MAIL_USER"), _env.text("EMS_MAIL_PASSWORD")
-EMAIL_USE_SSL, EMAIL_USE_TLS, EMAIL_TIMEOUT = EMAIL_PORT == 465, EMAIL_PORT == 587, 10
+PING_URL = _env.text("PING_URL")
+WEBHOOKS_TO_PRIVATE = _env.flag("WEBHOOKS_TO_PRIVATE")
+_mail = mail.parse(_env.text("EMAIL_URL"))
+EMAIL_IS_SET, EMAIL_BACKEND = _mail.is_set, _mail.backend
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL, EMAIL_TIMEOUT = _mail.tls == "starttls", _mail.tls == "tls", 10
+DEFAULT_FROM_EMAIL = _env.text("EMAIL_FROM")
 EMS_LIMITS = _env.json_object("EMS_LIMITS")
 EMS_MOST_SOCKETS = _env.number("EMS_MOST_SOCKETS", 1, 1_000_000)
 TRUSTED_PROXIES = _env.number("TRUSTED_PROXIES", 0, 9)

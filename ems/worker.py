@@ -14,24 +14,27 @@ import psycopg
 from django.db import InterfaceError, OperationalError, connection
 from psycopg_pool import PoolTimeout
 
-from configs import jobs, signing
+from configs import jobs, signing, watching
 from configs.jobs import Due
 from configs.refusals import Refusal
 from configs.rollouts import running, starting
 from edges import tenancy
+from monitoring import looking, outbox, pinging, sampling, sending, standing
+from sync_api.feed import COUNTER
 from sync_api.pool import listen_conninfo
 
 LONGEST_WAIT = timedelta(seconds=30)  # also how late a lost notification is made good
 BUSY_WAIT = timedelta(milliseconds=200)
+MINUTE = timedelta(minutes=1)
 RECONNECT_SECONDS = 2.0
 
 logger = logging.getLogger("ems.worker")
 
-Handler = Callable[[Due, datetime], object]
+Handler = Callable[[Due, datetime], None]
 
 
-def _rollout(due: Due, now: datetime) -> object:
-    return running.run(
+def _rollout(due: Due, now: datetime) -> None:
+    running.run(
         organization_id=due.organization_id,
         rollout_id=due.subject,
         now=now,
@@ -40,7 +43,29 @@ def _rollout(due: Due, now: datetime) -> object:
     )
 
 
-HANDLERS: Mapping[str, Handler] = {starting.KIND: _rollout}
+def _alerts(due: Due, now: datetime) -> None:
+    looking.reported(organization_id=due.organization_id, edges=due.about, now=now)
+
+
+def _silence(due: Due, now: datetime) -> None:
+    looking.silence(organization_id=due.organization_id, now=now)
+
+
+def _levels(due: Due, now: datetime) -> None:
+    sampling.sample(organization_id=due.organization_id, now=now)
+
+
+def _delivery(due: Due, now: datetime) -> None:
+    sending.deliver(organization_id=due.organization_id, delivery_id=due.subject, now=now)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    starting.KIND: _rollout,
+    watching.KIND: _alerts,
+    looking.SILENCE: _silence,
+    sampling.KIND: _levels,
+    outbox.KIND: _delivery,
+}
 
 
 class Worker:
@@ -50,6 +75,7 @@ class Worker:
         self._clock = clock
         self._woken, self._waker = socket.socketpair()
         self._is_stopping = False
+        self._tick_at = datetime.min.replace(tzinfo=UTC)
 
     def stop(self) -> None:
         self._is_stopping = True
@@ -69,8 +95,18 @@ class Worker:
 
     def _work(self, listening: "psycopg.Connection[tuple[object, ...]]") -> None:
         while not self._is_stopping:
+            self._tick()
             busy = self.drain()
             self._wait(listening, self._patience(is_busy=bool(busy)))
+
+    def _tick(self) -> None:
+        """Every minute: the jobs that every organization has, and the ping that says that all is well."""
+        now = self._clock()
+        if now < self._tick_at:
+            return
+        self._tick_at = now + MINUTE
+        standing.ensure(jobs.organizations(), now)
+        pinging.ping(now, listens=COUNTER)
 
     def drain(self) -> set[UUID]:
         """Everything that is due now, but for the subjects that other workers have; gives those."""

@@ -23,6 +23,8 @@ from sync_api.sequence import Heard, Sequence
 from sync_api.sockets import Close
 
 NOTICES, SOCKETS = "ems_notices", "ems_sockets"
+# The last statement of a feed that hears: the outgoing ping looks for a session that shows it.
+COUNTER = "SELECT seq FROM edges_noticecounter"
 # After this long without a notice the counter is asked, which also proves that the connection lives.
 SILENCE_SECONDS = 15.0
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -92,7 +94,7 @@ class Feed:
                 self.mark_everything()
 
     async def _counter(self, connection: AsyncConnection[tuple[object, ...]]) -> int:
-        cursor = await connection.execute("SELECT seq FROM edges_noticecounter")
+        cursor = await connection.execute(COUNTER)
         row = await cursor.fetchone()
         return int(str(row[0])) if row else 0
 

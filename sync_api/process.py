@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from doors.metrics import FEED_LISTENING, SOCKETS
-from sync_api import pool, tidying
+from sync_api import pool, served, tidying
 from sync_api.feed import Feed
 from sync_api.last_seen import LastSeen
 from sync_api.polls import Polls
@@ -69,6 +69,7 @@ class Process:
         self._run(feed.run(), "feed")
         self._run(self.last_seen.run(), "last seen")
         self._run(tidying.run(), "tidying")
+        self._run(served.run(), "served")
         SOCKETS.read = lambda: float(len(self.registry))
         FEED_LISTENING.read = lambda: float(feed.listening.is_set())
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from configs import hinting, jobs, storing
+from configs import hinting, jobs, storing, watching
 from configs.rollouts import candidates, closing, deadlines, engine, rows
 from configs.rollouts.candidates import Layers
 from configs.rollouts.events import Act, Command, Entry, Event, Offer, Seen
@@ -84,6 +84,8 @@ class _Run:
                 change_set_id=self.row.change_set_id,
                 sites=self.publisher.touched,
             )
+        if after.phase != before.phase:
+            watching.look(organization_id=self.row.organization_id, now=self.now)
         jobs.reschedule(
             kind=KIND,
             organization_id=self.row.organization_id,

@@ -10,6 +10,8 @@ from edges.roles import Act
 
 _ENTRIES: list[tuple[str, str, str, Act]] = [
     ("Fleet", "monitoring", "console_fleet", "read"),
+    ("Alerts", "warning", "console_alerts", "read"),
+    ("Service levels", "monitor_heart", "console_levels", "read"),
     ("Rollouts", "rocket_launch", "console_rollouts", "read"),
     ("History", "history", "console_history", "read"),
     ("Values", "data_object", "console_values", "read"),
@@ -26,6 +28,9 @@ _ENTRIES: list[tuple[str, str, str, Act]] = [
     ("Memberships", "badge", "edges_membership_changelist", "read"),
     ("Audit trail", "fact_check", "console_audit", "manage_tokens"),
     ("API tokens", "key", "console_tokens", "manage_tokens"),
+    ("Recipients of alerts", "outgoing_mail", "console_recipients", "manage_edges"),
+    ("Memberships", "group", "edges_membership_changelist", "read"),
+    ("API tokens", "key", "edges_operatortoken_changelist", "manage_tokens"),
 ]
 
 

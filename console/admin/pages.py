@@ -1,6 +1,7 @@
 """Importing this registers every page with the desk."""
 
 from console.admin import (
+    alert_pages,
     audit_page,
     bulk_page,
     edge_pages,
@@ -10,8 +11,10 @@ from console.admin import (
     home,
     join_page,
     layers,
+    level_pages,
     organizations,
     people_page,
+    recipient_pages,
     records,
     rollout_pages,
     second_factor_page,
@@ -23,6 +26,7 @@ from console.admin import (
 )
 
 __all__ = [
+    "alert_pages",
     "audit_page",
     "bulk_page",
     "edge_pages",
@@ -32,8 +36,10 @@ __all__ = [
     "home",
     "join_page",
     "layers",
+    "level_pages",
     "organizations",
     "people_page",
+    "recipient_pages",
     "records",
     "rollout_pages",
     "second_factor_page",

@@ -3,11 +3,12 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from console import fleet, service_levels
+from console import fleet
 from console.api import answers, reach
 from console.api.calls import Call
 from console.api.documented import documented
 from edges.models import Edge
+from monitoring import service_levels
 
 
 class Fleet(Call):

@@ -17,6 +17,9 @@ from configs.rollouts.models import Rollout
 from configs.rollouts.policies import Share, Wish
 from edges import tenancy
 from edges.models import Edge, Stage, TrustRoot
+from monitoring import alerting, looking
+from monitoring.causes import Cause
+from monitoring.models import Alert
 from tests import build
 
 
@@ -130,3 +133,18 @@ def nora(cast: build.Cast, operator: Callable[..., Caller]) -> Caller:
 @pytest.fixture
 def edge_key(cast: build.Cast) -> Caller:
     return Caller(build.make_key(cast.acme_north)[1])
+
+
+BOTH = Cause("clock", "clock", "Edges with a wrong clock")
+SOUTH = Cause("safe_mode", "safe_mode", "Edges in safe mode")
+
+
+@pytest.fixture
+def alerts(cast: build.Cast) -> dict[str, str]:
+    """One alert in both sites, one in the south alone."""
+    north, south = cast.acme_north.pk, cast.acme_south.pk
+    with tenancy.scope([cast.acme.pk]):
+        looking.lock(cast.acme.pk)
+        standing = {BOTH: {north, south}, SOUTH: {south}}
+        alerting.settle(cast.acme.pk, standing, kinds={"clock", "safe_mode"}, edges=None, now=build.NOW)
+        return {one.key: str(one.pk) for one in Alert.objects.all()}

@@ -109,7 +109,7 @@ def test_guessed_codes_are_limited(alice: Caller, settings: Any) -> None:
 
 
 def test_it_is_mailed_where_mail_is_set_up(alice: Caller, settings: Any) -> None:
-    settings.EMS_MAIL_FROM = "ems@example.com"
+    settings.EMAIL_IS_SET = True
     told, code = invited(alice)
     assert told["mailed"] is True
     assert (mail.outbox[0].to, code in mail.outbox[0].body) == (["erin@example.com"], True)

@@ -165,6 +165,8 @@ class Driven:
             with tenancy.scope([due.organization_id]):
                 taken = jobs.take(due, self.fleet.now)
                 assert taken is not None
+                if taken.kind != starting.KIND:  # the alerts' own
+                    continue
                 running.run(
                     organization_id=taken.organization_id,
                     rollout_id=taken.subject,

@@ -132,6 +132,7 @@ ANYBODY = Page(None, member=False)
 NO_POST = Page(None, frozenset({405}), member=False)
 EDGE = "admin/edges/edge/<uuid:edge_uid>/"
 PEOPLE = "admin/people/<str:org>/"
+ALERT = "admin/alerts/<uuid:alert>/"
 ROLLOUT = "admin/rollouts/<uuid:rollout>/"
 SITE: dict[str, dict[str, Page]] = {
     "admin/": _both(ANYBODY, ANYBODY),
@@ -172,6 +173,13 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/<url>": _both(*[Page(None, MISSING, member=False)] * 2),
     # Lists of what is theirs; whose memberships ended sees empty ones.
     "admin/fleet/": _both(ANYBODY, NO_POST),
+    "admin/alerts/": _both(ANYBODY, NO_POST),
+    "admin/service-levels/": _both(ANYBODY, NO_POST),
+    ALERT: _both(Page("read", foreign=MISSING), NO_POST),
+    f"{ALERT}act/<str:deed>/": _both(
+        Page("edit", foreign=MISSING), Page("edit", frozenset({302, 422}), foreign=MISSING)
+    ),
+    "admin/recipients/": _both(Page("manage_edges"), Page("manage_edges", frozenset({422}))),
     "admin/rollouts/": _both(ANYBODY, NO_POST),
     "admin/history/": _both(ANYBODY, NO_POST),
     "admin/values/": _both(ANYBODY, NO_POST),

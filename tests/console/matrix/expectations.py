@@ -66,6 +66,10 @@ def change(target: Mapping[str, str]) -> dict[str, Any]:
     return {"reason": "matrix", "operations": [operation | {"value": 4000}], "publish": True}
 
 
+def past(_: Mapping[str, str]) -> dict[str, str]:
+    return {"reason": "matrix", "until": "2020-01-01T00:00:00Z"}
+
+
 def site(_: Mapping[str, str]) -> dict[str, str]:
     return {"code": "fresh", "name": "Fresh", "time_zone": "UTC"}
 
@@ -114,6 +118,7 @@ ORG, EDGE, SET = (
     "api/v1/edges/<str:edge_id>",
     "api/v1/change-sets/<uuid:change_set>",
 )
+ALERT = "api/v1/alerts/<uuid:alert>"
 ROLLOUT = "api/v1/rollouts/<uuid:rollout>"
 EDGE_READ = {"GET": Call("edge"), "HEAD": Call("edge")}
 EITHER = {"GET": Call("either"), "HEAD": Call("either")}
@@ -212,6 +217,28 @@ API: dict[str, dict[str, Call]] = {
     f"{ROLLOUT}/roll-back": {"POST": Call("rollback", body=recall)},
     f"{ROLLOUT}/cancel": {"POST": Call("publish", body=why)},
     f"{ROLLOUT}/advance": {"POST": Call("publish", frozenset({409}), body=why)},
+    f"{ORG}alerts": reads(query="state=all"),
+    f"{ORG}service-levels": reads(),
+    f"{ORG}recipients": {
+        "GET": Call("manage_edges"),
+        "HEAD": Call("manage_edges"),
+        "POST": Call(
+            "manage_edges", CREATED, body=lambda _: {"kind": "email", "address": "new@example.com"}
+        ),
+    },
+    f"{ORG}deliveries": {"GET": Call("manage_edges"), "HEAD": Call("manage_edges")},
+    ALERT: reads(),
+    f"{ALERT}/edges": reads(),
+    f"{ALERT}/acknowledge": {"POST": Call("edit", body=lambda _: {})},
+    f"{ALERT}/mute": {"POST": Call("edit", frozenset({409}), body=past)},
+    f"{ALERT}/unmute": {"POST": Call("edit", frozenset({409}), body=lambda _: {})},
+    "api/v1/recipients/<uuid:recipient>": {"DELETE": Call("manage_edges")},
+    "api/v1/recipients/<uuid:recipient>/test": {
+        "POST": Call("manage_edges", frozenset({202}), body=lambda _: {})
+    },
+    "api/v1/deliveries/<uuid:delivery>/redeliver": {
+        "POST": Call("manage_edges", frozenset({202}), body=lambda _: {})
+    },
     f"{SET}/cancel": {"POST": Call("edit", body=why, values=DRAFT)},
     EDGE: {**reads(), "PATCH": Call("manage_edges", body=lambda _: {"name": "x"}, headers=MATCH)},
     f"{EDGE}/enrollment-token": {"POST": Call("manage_keys", CREATED, body=lambda _: {})},
@@ -232,5 +259,5 @@ API: dict[str, dict[str, Call]] = {
     f"{EDGE}/release": {"POST": Call("rollback", frozenset({409}), body=why)},
 }  # fmt: skip
 # Parameters that name something of an organization; the others are numbers within it.
-THINGS = frozenset({"org", "edge_id", "change_set", "rollout"})
+THINGS = frozenset({"org", "edge_id", "change_set", "rollout", "alert", "recipient", "delivery"})
 STATIC = {"path": "console/desk.css"}

@@ -16,6 +16,7 @@ from configs.rollouts.models import Rollout
 from configs.rollouts.policies import Wish
 from edges import contacts, inviting, journals, tenancy
 from edges.models import Edge, EdgeEvent, EdgeStatus, Membership, Organization
+from monitoring.models import Alert, AlertEdge, AlertEntry, Delivery, Recipient
 from tests import build
 
 # Stands in every text of an organization: in an answer to somebody else it is a leak.
@@ -65,9 +66,9 @@ def make_world() -> World:
     build.make_membership(build.make_user("finn"), cast.birch, "viewer")
     people = {"viewer": cast.bob, "operator": eve, "owner": cast.alice, "other_owner": dora}
     rows = {
-        "own": _furnish(cast.acme_north, cast.alice),
-        "same_org": _furnish(cast.acme_south, cast.alice),
-        "other_org": _furnish(cast.birch_edge, dora),
+        "own": _everything(cast.acme_north, cast.alice),
+        "same_org": _everything(cast.acme_south, cast.alice),
+        "other_org": _everything(cast.birch_edge, dora),
     }
     world.targets = {**rows, "unknown": _unknown(rows["own"])}
     for name, user in people.items():
@@ -203,6 +204,31 @@ def _of_people(edge: Edge, owner: Any, canary: str) -> dict[str, str]:
         "contact": str(contact.pk),
         "site_uid": str(edge.site_id),
     }
+
+
+def _everything(edge: Edge, owner: Any) -> dict[str, str]:
+    furnished = _furnish(edge, owner)
+    with tenancy.scope([edge.organization_id]):
+        return {**furnished, **_alert(edge, CANARY[furnished["org"]])}
+
+
+def _alert(edge: Edge, canary: str) -> dict[str, str]:
+    """An alert that reaches the edge, somebody who is told of it, and what was sent."""
+    own = {"organization_id": edge.organization_id}
+    alert = Alert.objects.create(
+        **own, kind="clock", key=f"clock:{edge.edge_id}", what=canary, detail=canary, reach=1,
+        opened_at=build.NOW, changed_at=build.NOW,
+    )  # fmt: skip
+    AlertEdge.objects.create(**own, alert=alert, edge=edge, since=build.NOW)
+    AlertEntry.objects.create(**own, alert=alert, what="opened", at=build.NOW, reason=canary)
+    recipient = Recipient.objects.create(
+        **own, kind="email", address=f"{canary}@{edge.edge_id}.example", by=canary, created_at=build.NOW
+    )
+    delivery = Delivery.objects.create(
+        **own, recipient=recipient, alert=alert, key=canary, body={"event": canary}, state="delivered",
+        created_at=build.NOW,
+    )  # fmt: skip
+    return {"alert": str(alert.pk), "recipient": str(recipient.pk), "delivery": str(delivery.pk)}
 
 
 def _roll_out(edge: Edge, canary: str) -> Rollout:

@@ -1,4 +1,4 @@
-"""The specification's six service levels over the last day, by their names. Three queries.
+"""The specification's six service levels over the last day, by their names. Four queries.
 
 Source: lifecycle.md, "Service levels".
 """
@@ -12,6 +12,17 @@ from django.db import connection
 
 WINDOW = timedelta(days=1)
 FRESH = timedelta(hours=1)
+
+SHARE, SECONDS = "share", "seconds, 95th percentile"
+# Name, target, unit: as the specification has them.
+LEVELS = (
+    ("Sync latency (polling)", 300, SECONDS),
+    ("Sync latency (WebSocket)", 5, SECONDS),
+    ("Configuration freshness", 0.999, SHARE),
+    ("Rollback success rate", 1, SHARE),
+    ("Sync success rate", 0.995, SHARE),
+    ("API availability", 0.999, SHARE),
+)
 
 # From a version's first issue to the heartbeat that said the edge runs it, by how the edge is connected now.
 _LATENCY = """
@@ -49,28 +60,39 @@ SELECT coalesce(sum((s.sync->>'polls_scheduled')::numeric), 0),
 """
 
 
+_SERVED = """
+SELECT coalesce(sum(answered), 0), coalesce(sum(failed), 0) FROM monitoring_served WHERE at > %(since)s
+"""
+SERVED_BY = "the server's own answers (5xx failed); while it is down it counts nothing, the ping tells"
+
+
 def measured(organization_id: UUID, now: datetime) -> list[dict[str, Any]]:
     """Shape: [{name, target, value (None = nothing to measure), unit, counted}]; shares are 0..1."""
     parameters = {"organization": organization_id, "since": now - WINDOW, "fresh": now - FRESH}
     latency = {socket: (count, value) for socket, count, value in _rows(_LATENCY, parameters)}
     ((due, fresh, held),) = _rows(_FRESHNESS, parameters)
     ((scheduled, succeeded, failed, failures, back),) = _rows(_REPORTED, parameters)
-    polled, pushed = latency.get(False, (0, None)), latency.get(True, (0, None))
-    return [
-        _level("Sync latency (polling)", 300, "seconds, 95th percentile", polled[1], polled[0]),
-        _level("Sync latency (WebSocket)", 5, "seconds, 95th percentile", pushed[1], pushed[0]),
-        _level("Configuration freshness", 0.999, "share", _share(fresh, due), due, held=held),
-        _level("Rollback success rate", 1, "share", _share(back, failures), failures),
-        _level(
-            "Sync success rate",
-            0.995,
-            "share",
-            _share(succeeded, succeeded + failed),
+    ((answered, broken),) = _rows(_SERVED, parameters)
+    shares: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+        "Configuration freshness": (fresh, due, {"held": held}),
+        "Rollback success rate": (back, failures, {}),
+        "API availability": (answered - broken, answered, {"measured_by": SERVED_BY}),
+        "Sync success rate": (
+            succeeded,
             int(succeeded + failed),
-            missed=max(0, int(scheduled - succeeded - failed)),
+            {"missed": max(0, int(scheduled - succeeded - failed))},
         ),
-        _level("API availability", 0.999, "share", None, 0, measured_by="an outside probe"),
-    ]
+    }
+    seconds = {"Sync latency (polling)": latency.get(False), "Sync latency (WebSocket)": latency.get(True)}
+    levels = []
+    for name, target, unit in LEVELS:
+        if name in shares:
+            part, whole, more = shares[name]
+            levels.append(_level(name, target, unit, _share(part, whole), int(whole), **more))
+        else:
+            counted, value = seconds.get(name) or (0, None)
+            levels.append(_level(name, target, unit, value, counted))
+    return levels
 
 
 def _rows(query: str, parameters: dict[str, Any]) -> Iterable[tuple[Any, ...]]:

@@ -1,0 +1,68 @@
+"""What happened to an alert becomes one waiting message a recipient, in the same transaction."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+
+from configs import jobs
+from monitoring.causes import NEXT
+from monitoring.models import Alert, AlertEntry, Delivery, Recipient
+
+KIND = "delivery"
+TOLD = frozenset({"opened", "grown", "reopened", "resolved"})
+MOST_EDGES = 20
+
+
+def post(alert: Alert, entry: AlertEntry, *, now: datetime) -> None:
+    """To the organization's recipients and to those of the sites that it reaches. Muted: to nobody."""
+    if alert.muted_until is not None and alert.muted_until > now:
+        return
+    reached = alert.reached.filter(left_at=None) if entry.what != "resolved" else alert.reached
+    sites = set(reached.values_list("edge__site_id", flat=True))
+    rows = Recipient.objects.filter(Q(site=None) | Q(site__in=sites), removed_at=None)
+    if not alert.by_email:
+        rows = rows.exclude(kind="email")
+    for recipient in rows:
+        names = reached if recipient.site_id is None else reached.filter(edge__site=recipient.site_id)
+        edges = list(names.order_by("edge__edge_id").values_list("edge__edge_id", flat=True)[:MOST_EDGES])
+        send(recipient, key=f"{alert.pk}:{entry.pk}", body=_body(alert, entry, edges), alert=alert, now=now)
+
+
+def send(
+    recipient: Recipient, *, key: str, body: dict[str, Any], now: datetime, alert: Alert | None = None
+) -> Delivery:
+    """An outbox row and the job that takes it up once this transaction commits."""
+    made: Delivery = Delivery.objects.create(
+        organization_id=recipient.organization_id,
+        recipient=recipient,
+        alert=alert,
+        key=key,
+        body=body,
+        created_at=now,
+        next_at=now,
+    )
+    jobs.add(kind=KIND, organization_id=recipient.organization_id, subject=made.pk, now=now)
+    return made
+
+
+def _body(alert: Alert, entry: AlertEntry, edges: list[str]) -> dict[str, Any]:
+    address = f"{settings.PUBLIC_URL}/admin/alerts/{alert.pk}/" if settings.PUBLIC_URL else None
+    return {
+        "event": f"alert.{entry.what}",
+        "alert": {
+            "id": str(alert.pk),
+            "kind": alert.kind,
+            "what": alert.what,
+            "detail": alert.detail,
+            "reach": alert.reach,
+            "edges": edges,
+            "opened_at": alert.opened_at.isoformat(),
+            "resolved_at": None if alert.resolved_at is None else alert.resolved_at.isoformat(),
+            "owner": alert.owner,
+            "next_step": NEXT[alert.kind],  # type: ignore[index]
+            "address": address,
+        },
+        "at": entry.at.isoformat(),
+    }

@@ -1,0 +1,130 @@
+"""One message, sent: by e-mail, or signed to a webhook. Tried again, each time later, for about two days.
+
+A webhook gets `EMS-Timestamp` (seconds), `EMS-Key` (the same for every attempt) and `EMS-Signature`:
+`v1=` HMAC-SHA256 of `<timestamp>.<body>` with its secret, in hex.
+"""
+
+import hmac
+import json
+import smtplib
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+
+from configs import jobs
+from edges import tenancy
+from monitoring import dialling, outbox, recipients
+from monitoring.models import Delivery
+
+# Half a minute, then four times as long each time, at most eight hours: 30 s ... 8 h, 8 h, about two days.
+FIRST, LONGEST = timedelta(seconds=30), timedelta(hours=8)
+MOST_ATTEMPTS = 12
+
+
+def wait_after(attempts: int) -> timedelta | None:
+    """How long to wait after so many attempts; None: give up. Pure."""
+    return None if attempts >= MOST_ATTEMPTS else min(FIRST * 4 ** (attempts - 1), LONGEST)
+
+
+def deliver(*, organization_id: UUID, delivery_id: UUID, now: datetime) -> None:
+    """Purpose: one attempt at a waiting message, which is written down with what came of it.
+
+    At least once: a worker that dies after sending sends again, under the same key. Errors: none.
+    """
+    with tenancy.scope([organization_id]):
+        row = (
+            Delivery.objects.select_for_update(of=("self",))
+            .select_related("recipient")
+            .filter(pk=delivery_id, state="waiting")
+            .first()
+        )
+        if row is None:
+            return
+        if row.recipient.removed_at is not None:
+            row.state, row.next_at = "given_up", None
+            row.attempts = [*row.attempts, {"at": now.isoformat(), "said": "the recipient was removed"}]
+        else:
+            _attempt(row, now)
+        row.save(update_fields=["state", "attempts", "next_at", "delivered_at"])
+        if row.next_at is not None:
+            jobs.add(
+                kind=outbox.KIND,
+                organization_id=organization_id,
+                subject=row.pk,
+                now=now,
+                due_at=row.next_at,
+            )
+
+
+def _attempt(row: Delivery, now: datetime) -> None:
+    said, is_done = (_email if row.recipient.kind == "email" else _webhook)(row, now)
+    row.attempts = [*row.attempts, {"at": now.isoformat(), "said": said}]
+    if is_done:
+        row.state, row.next_at, row.delivered_at = "delivered", None, now
+        return
+    wait = wait_after(len(row.attempts))
+    row.state = "given_up" if wait is None else "waiting"
+    row.next_at = None if wait is None else now + wait
+
+
+def _webhook(row: Delivery, now: datetime) -> tuple[str, bool]:
+    body = json.dumps(row.body, sort_keys=True, separators=(",", ":")).encode()
+    try:
+        headers = signed(recipients.secret_of(row.recipient), body, key=row.key, now=now)
+        answer = dialling.call(
+            "POST", row.recipient.address, body=body, headers=headers, to_private=settings.WEBHOOKS_TO_PRIVATE
+        )
+    except dialling.NotDialledError as no:
+        return str(no), False
+    except KeyError:
+        return "the pepper of its secret is no longer set: add the webhook anew", False
+    return f"answered {answer.status}", answer.is_good
+
+
+def signed(secret: bytes, body: bytes, *, key: str, now: datetime) -> dict[str, str]:
+    """The headers of a message. Pure."""
+    timestamp = str(int(now.timestamp()))
+    # The text that the person was shown is the key: nobody has to know that it is hex.
+    mac = hmac.new(secret.hex().encode(), f"{timestamp}.".encode() + body, sha256).hexdigest()
+    return {
+        "Content-Type": "application/json",
+        "EMS-Timestamp": timestamp,
+        "EMS-Key": key,
+        "EMS-Signature": f"v1={mac}",
+    }
+
+
+def _email(row: Delivery, now: datetime) -> tuple[str, bool]:  # noqa: ARG001 - as `_webhook`
+    if not settings.EMAIL_IS_SET:
+        return "no e-mail server is set (EMAIL_URL)", False
+    subject, text = written(row.body)
+    message = EmailMessage(
+        subject, text, settings.DEFAULT_FROM_EMAIL, [row.recipient.address], headers={"X-EMS-Key": row.key}
+    )
+    try:
+        message.send()
+    except (OSError, smtplib.SMTPException) as lost:
+        return f"the e-mail server said: {lost}"[:300], False
+    return "handed to the e-mail server", True
+
+
+def written(body: dict[str, Any]) -> tuple[str, str]:
+    """Subject and text of an e-mail. Pure."""
+    if body["event"] == "test":
+        return "EMS: a test", f"A test, sent by {body['by']}. Alerts will reach you here."
+    alert = body["alert"]
+    what = body["event"].removeprefix("alert.")
+    edges = ", ".join(alert["edges"])
+    lines = [
+        f"{alert['what']}: {what} at {body['at']}.",
+        f"Edges: {alert['reach']} ({edges})" if edges else "",
+        f"Cause: {alert['detail']}" if alert["detail"] else "",
+        f"Next step: {alert['next_step']}" if what != "resolved" else "",
+        f"More: {alert['address']}" if alert["address"] else "",
+    ]
+    subject = " ".join(f"EMS: {alert['what']} ({what})".split())
+    return subject[:150], "\n".join(line for line in lines if line) + "\n"

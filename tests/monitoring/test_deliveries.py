@@ -1,0 +1,231 @@
+"""Who is told of an alert, how a webhook's message is signed, when it is tried again, and what is refused."""
+
+import hmac
+import json
+import socket
+from collections.abc import Iterator
+from datetime import timedelta
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.core import mail as outgoing
+from django.core.exceptions import ImproperlyConfigured
+
+from configs.changes import Actor
+from configs.refusals import NotInState
+from edges import tenancy
+from ems import mail
+from monitoring import acts, dialling, pinging, recipients, sending
+from monitoring.models import Delivery
+from monitoring.recipients import BadAddress
+from tests.monitoring.conftest import Watch
+
+EVE = Actor("eve")
+EDGE = "acme-site-0-0"
+
+
+class Receiver(HTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Hook)
+        self.statuses: list[int] = []
+        self.seen: list[tuple[dict[str, str], bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/hook?a=1"
+
+
+class Hook(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.seen.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        status = self.server.statuses.pop(0) if self.server.statuses else 204
+        self.send_response(status)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_POST  # noqa: N815 - http.server's name
+
+    def log_message(self, *_: Any) -> None:
+        """Tests are quiet."""
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[Receiver]:
+    settings.WEBHOOKS_TO_PRIVATE = True
+    server = Receiver()
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def add(watch: Watch, kind: str, address: str, site: str | None = None) -> tuple[Any, str]:
+    return recipients.add(
+        organization_id=watch.fleet.organization.pk, kind=kind, address=address,
+        site=watch.fleet.sites[site] if site else None, actor=EVE, now=watch.fleet.now,
+    )  # fmt: skip
+
+
+def deliveries(watch: Watch) -> list[Delivery]:
+    with tenancy.scope([watch.fleet.organization.pk]):
+        return list(Delivery.objects.order_by("created_at", "key"))
+
+
+def fail(watch: Watch) -> None:
+    watch.fleet.beat(EDGE, phase="safe_mode")
+
+
+def test_a_webhook_is_signed_with_the_secret_that_was_shown_once(watch: Watch, receiver: Receiver) -> None:
+    _, secret = add(watch, "webhook", receiver.url)
+    fail(watch)
+    watch.work()
+    ((headers, body),) = receiver.seen
+    text = headers["ems-timestamp"].encode() + b"." + body
+    assert headers["ems-signature"] == "v1=" + hmac.new(secret.encode(), text, sha256).hexdigest()
+    told = json.loads(body)
+    assert (told["event"], told["alert"]["kind"], told["alert"]["edges"]) == (
+        "alert.opened", "safe_mode", [EDGE],
+    )  # fmt: skip
+    (row,) = deliveries(watch)
+    assert (row.state, row.key, row.attempts[0]["said"]) == ("delivered", headers["ems-key"], "answered 204")
+    assert secret not in repr(row.__dict__)
+
+
+def test_it_is_tried_again_later_each_time_under_the_same_key(watch: Watch, receiver: Receiver) -> None:
+    add(watch, "webhook", receiver.url)
+    receiver.statuses = [500, 302]
+    fail(watch)
+    watch.work()
+    assert deliveries(watch)[0].next_at == watch.fleet.now + timedelta(seconds=30)
+    watch.work(seconds=29)
+    assert len(receiver.seen) == 1
+    watch.work(seconds=1)
+    assert deliveries(watch)[0].next_at == watch.fleet.now + timedelta(minutes=2)
+    watch.work(minutes=2)
+    (row,) = deliveries(watch)
+    said = [one["said"] for one in row.attempts]
+    assert (row.state, said) == ("delivered", ["answered 500", "answered 302", "answered 204"])
+    assert len({headers["ems-key"] for headers, _ in receiver.seen}) == 1
+    recipients.redeliver(organization_id=row.organization_id, delivery_id=row.pk, now=watch.fleet.now)
+    watch.work()
+    assert [headers["ems-key"] for headers, _ in receiver.seen] == [row.key] * 4
+
+
+def test_waits_grow_and_end() -> None:
+    waits = [sending.wait_after(number) for number in range(1, sending.MOST_ATTEMPTS)]
+    assert waits == sorted(waits, key=lambda one: one or timedelta(0))
+    assert waits[0] == timedelta(seconds=30)
+    assert waits[-1] == timedelta(hours=8)
+    assert sending.wait_after(sending.MOST_ATTEMPTS) is None
+
+
+def test_a_muted_alert_tells_nobody(watch: Watch, receiver: Receiver) -> None:
+    add(watch, "webhook", receiver.url)
+    fail(watch)
+    (alert,) = watch.work().alerts()
+    until = watch.fleet.now + timedelta(hours=1)
+    acts.mute(
+        organization_id=alert.organization_id, alert_id=alert.pk, until=until, reason="works", actor=EVE,
+        now=watch.fleet.now,
+    )  # fmt: skip
+    watch.fleet.beat(EDGE, phase="committed")
+    watch.work(minutes=1)
+    assert len(receiver.seen) == 1
+
+
+def test_a_site_hears_of_its_own_edges_alone(watch: Watch, settings: Any) -> None:
+    settings.EMAIL_IS_SET = True
+    add(watch, "email", "north@example.com", "site-0")
+    add(watch, "email", "south@example.com", "site-1")
+    fail(watch)
+    watch.work()
+    (message,) = outgoing.outbox
+    assert message.to == ["north@example.com"]
+    assert message.subject == "EMS: Edges in safe mode (opened)"
+    assert EDGE in message.body
+    assert "Next step:" in message.body
+
+
+def test_without_an_email_server_the_log_says_so(watch: Watch) -> None:
+    made, _ = add(watch, "email", "eve@example.com")
+    recipients.test(
+        organization_id=made.organization_id, recipient_id=made.pk, actor=EVE, now=watch.fleet.now
+    )
+    watch.work()
+    (row,) = deliveries(watch)
+    assert (row.state, row.attempts[0]["said"]) == ("waiting", "no e-mail server is set (EMAIL_URL)")
+    recipients.remove(organization_id=made.organization_id, recipient_id=made.pk, now=watch.fleet.now)
+    watch.work(minutes=1)
+    assert deliveries(watch)[0].state == "given_up"
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("email", "nobody"),
+        ("email", "a@example.com\nBcc: b@example.com"),
+        ("webhook", "ftp://example.com/"),
+        ("webhook", "https://user:pass@example.com/"),
+        ("webhook", "https://example.com:99999/"),
+        ("webhook", "https:///nothing"),
+        ("webhook", "https://example.com/a b"),
+    ],
+)
+def test_what_is_no_address_is_refused_in_words(watch: Watch, kind: str, address: str) -> None:
+    with pytest.raises(BadAddress):
+        add(watch, kind, address)
+
+
+def test_an_address_is_told_once(watch: Watch) -> None:
+    add(watch, "email", "eve@example.com")
+    with pytest.raises(NotInState, match="already"):
+        add(watch, "email", "eve@example.com")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "10.1.2.3", "169.254.169.254", "192.168.0.1", "0.0.0.0", "::1", "fd00::1",
+     "::ffff:127.0.0.1", "2130706433", "100.64.0.1"],
+)  # fmt: skip
+def test_an_address_inside_a_network_is_never_dialled(host: str) -> None:
+    with pytest.raises(dialling.NotDialledError, match="inside a network"):
+        dialling.resolve(host, 443, to_private=False)
+
+
+def test_plain_http_and_closed_ports_are_sentences(settings: Any) -> None:
+    with pytest.raises(dialling.NotDialledError, match="only https"):
+        dialling.call("POST", "http://example.com/")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        with pytest.raises(dialling.NotDialledError, match="did not answer"):
+            dialling.call("POST", f"http://127.0.0.1:{port}/", to_private=True)
+
+
+def test_the_ping_goes_out_only_while_all_is_well(watch: Watch, receiver: Receiver, settings: Any) -> None:
+    now, hears = watch.work().fleet.now, "SELECT 1 AS a_feed_that_hears"
+    assert not pinging.ping(now, listens=hears)
+    settings.PING_URL = receiver.url
+    assert not pinging.ping(now, listens=hears)
+    assert receiver.seen == []
+    assert pinging.trouble(now, listens=hears) == "no server hears the feed"
+    fail(watch)
+    assert "has been due" in pinging.trouble(now + timedelta(minutes=11), listens=hears)
+
+
+def test_mail_settings_are_read_or_refused() -> None:
+    assert not mail.parse("").is_set
+    read = mail.parse("smtp://eve:p%40ss@mail.example.com?tls=tls")
+    assert (read.host, read.port, read.user, read.password) == ("mail.example.com", 465, "eve", "p@ss")
+    for wrong in ("http://mail", "smtp://", "smtp://mail?tls=maybe", "smtp://mail:x", "smtp://mail?a=b"):
+        with pytest.raises(ImproperlyConfigured):
+            mail.parse(wrong)
