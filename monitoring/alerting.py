@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
+from edges import hints
 from monitoring import outbox
 from monitoring.causes import Cause
 from monitoring.models import Alert, AlertEdge, AlertEntry
@@ -127,9 +128,11 @@ def _reach(alerts: Iterable[UUID]) -> dict[UUID, int]:
 
 
 def note(alert: Alert, what: str, *, now: datetime, **more: Any) -> None:
-    """What happened becomes an entry, and messages to whoever is to be told."""
+    """What happened becomes an entry, a hint to open pages, and messages to whoever is to be told."""
     entry = AlertEntry.objects.create(
         organization_id=alert.organization_id, alert=alert, what=what, at=now, reach=alert.reach, **more
     )
+    sites = frozenset(AlertEdge.objects.filter(alert=alert).values_list("edge__site_id", flat=True))
+    hints.tell([hints.Hint("alerts", alert.organization_id, sites or None, str(alert.pk))])
     if what in outbox.TOLD:
         outbox.post(alert, entry, now=now)
