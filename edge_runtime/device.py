@@ -209,7 +209,7 @@ class Device:
         late = "its answer is late" if self.is_late else None
         detail = self._serial_error or late or self._trouble or "; ".join(lacks)
         fast = any(point in missing for point in chain(*self.settings.fast))
-        ok = self.answers and self._trouble is None and not fast
+        ok = self.answers and self._serial_error is None and self._trouble is None and not fast
         return {
             "ok": ok,
             "last_read_at": format_instant(self._last_read_at) if self._last_read_at else None,
