@@ -12,6 +12,14 @@ CYCLES_TO_SEE = 3
 # A single reading may be a device's hiccup or a controller that waits for its first value.
 REPORTS_TO_BELIEVE = {"controller": 2, "device": 3, "overruns": 2}
 ALWAYS_COUNTS = "cycle"
+# What ails a device, from the runtime's word for it; a runtime that has no word says that it is silent.
+DEVICE_CODES = {
+    "silent": "device_silent",
+    "value": "device_value",
+    "identity": "device_identity",
+    "refusal": "device_refusal",
+    "point": "device_point",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,8 @@ def _device(report: Mapping[str, Any] | None, device: Mapping[str, Any]) -> Gate
         return Gate(True)
     errors = (report or {}).get("errors", "no report")
     why = str((report or {}).get("detail") or "it does not answer")
-    return Gate(False, "device_silent", f"device {device['device_id']} is not well: {why} (errors: {errors})")
+    code = DEVICE_CODES.get(str((report or {}).get("code")), "device_silent")
+    return Gate(False, code, f"device {device['device_id']} is not well: {why} (errors: {errors})")
 
 
 def added_gates(before: Mapping[str, Any], after: Mapping[str, Any]) -> frozenset[str]:

@@ -56,6 +56,18 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """Turns by number: `offered` had begun last when the version came, `turn` was the first with it."""
+
+    version: int
+    offered: int
+    turn: int
+
+    def health(self) -> dict[str, int]:
+        return {"version": self.version, "offered_in_cycle": self.offered, "in_cycle": self.turn}
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a finished turn leaves for the health file."""
 
@@ -63,6 +75,7 @@ class Report:
     measure: Measure
     core: Mapping[str, Any]
     reloaded: tuple[str, ...]
+    loaded: Loaded | None = None
 
 
 class Cycle:
@@ -75,6 +88,8 @@ class Cycle:
         self._clocks = clocks
         self._on_reload = on_reload
         self._next: Document | None = first
+        self._begun = self._offered = measure.count
+        self._loaded: Loaded | None = None
         self._handover = threading.Lock()
         self._stop = threading.Event()
         self._abandoned = threading.Event()
@@ -86,7 +101,7 @@ class Cycle:
     def offer(self, document: Document) -> None:
         """To be taken in at the next cycle boundary; a newer offer replaces an older one."""
         with self._handover:
-            self._next = document
+            self._next, self._offered = document, self._begun
 
     def stop(self) -> None:
         self._stop.set()
@@ -113,7 +128,11 @@ class Cycle:
             took_s = self._clocks.monotonic_s() - started_s
             self._measure = self._measure.after(1000 * took_s, self._clocks.wall_at())
             self.report = Report(
-                self._document, self._measure, self._core.health(), self._core.loaded_sections
+                self._document,
+                self._measure,
+                self._core.health(),
+                self._core.loaded_sections,
+                self._loaded,
             )
             self.alive_s = self._clocks.monotonic_s()
             if reloaded:
@@ -122,13 +141,16 @@ class Cycle:
 
     def _take_in(self) -> bool:
         with self._handover:
+            self._begun += 1
             document, self._next = self._next, None
+            offered = self._offered
         if document is None:
             return False
         # Before the load: should it crash, the report names the version that did it.
         self._document = document
         self._measure = replace(self._measure, period_ms=document.period_ms)
         self._core.load(document)
+        self._loaded = Loaded(document.version, offered, self._begun)
         return True
 
     def _turn(self, started_s: float) -> Turn:

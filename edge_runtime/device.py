@@ -209,12 +209,22 @@ class Device:
         late = "its answer is late" if self.is_late else None
         detail = self._serial_error or late or self._trouble or "; ".join(lacks)
         fast = any(point in missing for point in chain(*self.settings.fast))
+        ok = self.answers and self._serial_error is None and self._trouble is None and not fast
         return {
-            "ok": self.answers and self._trouble is None and not fast,
+            "ok": ok,
             "last_read_at": format_instant(self._last_read_at) if self._last_read_at else None,
             "errors": self._errors,
+            **({} if ok else {"code": self._code()}),
             **({"detail": detail} if detail else {}),
         }
+
+    def _code(self) -> str:
+        """What ails it, in the order in which `detail` says it."""
+        if self._serial_error is not None:
+            return "identity"
+        if self.is_late or not self.answers:
+            return "silent"
+        return "value" if self._wrong else "refusal" if self._trouble is not None else "point"
 
     def _identify(self) -> None:
         """Who answers in a new session may be somebody else: no write before the serial number is read."""

@@ -184,6 +184,7 @@ class Supervisor:
             "cycle": {**self._measure.health(), **self._cycle_facts()},
             **(report.core if report is not None else _nothing_yet()),
             "reloaded": list(report.reloaded) if report is not None else [],
+            "loaded": report.loaded.health() if report is not None and report.loaded else None,
             "failure": self._failure,
             "written_at": format_instant(self._clocks.wall_at()),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -13,6 +14,9 @@ from edge_runtime.site import Defect
 ENABLED: Final = 1.0
 WATTS: Final = 1.0
 BOTH_BOUNDS: Final = 3.0
+KEPT: Final = 200
+KEPT_WAITS: Final = 60
+"""Of a device's past, the newest: a site may be simulated for days."""
 
 Clock = Callable[[], float]
 
@@ -50,14 +54,55 @@ class Written:
     values: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A set-point from when the device began to follow it: after so many reads of it."""
+
+    watts: float
+    reads: int
+
+
+class Turns:
+    """Who is asked how often: the reads that each other device had between two of one's own.
+
+    Between two reads of a device that is read every cycle stand no more than another's of a cycle or two.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[str, Counter[str]] = {}
+        self._waits: dict[str, deque[dict[str, int]]] = {}
+
+    def note(self, device_id: str) -> None:
+        mine = self._since.get(device_id)
+        if mine is not None:
+            self._waits.setdefault(device_id, deque(maxlen=KEPT_WAITS)).append(dict(mine))
+        self._since[device_id] = Counter()
+        for other, since in self._since.items():
+            if other != device_id:
+                since[device_id] += 1
+
+    def waits(self, device_id: str) -> list[dict[str, int]]:
+        """One for each read but the first, the newest last."""
+        return list(self._waits.get(device_id, ()))
+
+
 class SimulatedDevice:
     """Answers one unit of a bus. A set-point that is not renewed within its reversion time ends."""
 
-    def __init__(self, traits: Traits, registers: DeviceRegisters, plant: Plant, clock: Clock) -> None:
+    def __init__(
+        self,
+        traits: Traits,
+        registers: DeviceRegisters,
+        plant: Plant,
+        clock: Clock,
+        turns: Turns | None = None,
+    ) -> None:
         self.traits = traits
         self.registers = registers
         self.writes: list[Written] = []
-        self.reversions = 0
+        self.followed: deque[Followed] = deque([Followed(0.0, 0)], maxlen=KEPT)
+        self.reads = self.reversions = 0
+        self.turns = turns or Turns()
         self._plant = plant
         self._clock = clock
         self._first_asked_s: float | None = None
@@ -85,6 +130,8 @@ class SimulatedDevice:
     def read(self, fc: int, address: int, count: int) -> list[int]:
         """Errors: IllegalAddressError."""
         self.tick()
+        self.reads += 1
+        self.turns.note(self.traits.device_id)
         self.registers.show(self._shown())
         return self.registers.read(fc, address, count)
 
@@ -104,7 +151,7 @@ class SimulatedDevice:
         for off in ("SetActivePowerEnable", "SetActivePower", "StorageControl"):
             if self.registers.has(off):
                 self.registers.put(off, 0)
-        self._plant.command(self.traits.device_id, 0.0)
+        self._command(0.0)
 
     @property
     def set_point_watts(self) -> float:
@@ -141,7 +188,12 @@ class SimulatedDevice:
         point = self.traits.reversion_point
         seconds = (self.registers.value(point) or 0.0) if point is not None else 0.0
         self._ends_at_s = self._clock() + seconds if seconds > 0 else None
-        self._plant.command(self.traits.device_id, self.set_point_watts)
+        self._command(self.set_point_watts)
+
+    def _command(self, watts: float) -> None:
+        if watts != self.followed[-1].watts:
+            self.followed.append(Followed(watts, self.reads))
+        self._plant.command(self.traits.device_id, watts)
 
     def _shown(self) -> dict[str, float]:
         """Readings of points that are measured; what a client wrote stays as it wrote it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from edge_runtime.house import Clock, House
-from edge_runtime.simulated.devices import SimulatedDevice, Traits
+from edge_runtime.simulated.devices import SimulatedDevice, Traits, Turns
 from edge_runtime.simulated.faces import Front, fronts_of
 from edge_runtime.simulated.metered import MeteredHouse
 from edge_runtime.simulated.pty_line import PseudoLine
@@ -34,7 +35,8 @@ class SimulatedSite:
     def __init__(self, site: Site, fronts: Sequence[Front], *, clock: Clock, speed: float) -> None:
         house = House(site, clock=clock, speed=speed)
         self._plant = MeteredHouse(house, site)
-        self.units = [Unit(front, _device(front, site, self._plant, clock)) for front in fronts]
+        turns = Turns()
+        self.units = [Unit(front, _device(front, site, self._plant, clock, turns)) for front in fronts]
         self._clock = clock
         self._begun_s = clock()
         self._servers: dict[str, LoopbackServer | SerialServer] = {}
@@ -71,12 +73,21 @@ class SimulatedSite:
             unit.front.device_id: {
                 "readings": self._plant.readings(unit.front.device_id),
                 "set_point_w": unit.device.set_point_watts,
+                "followed": [[one.watts, one.reads] for one in unit.device.followed],
+                "connections": self._connections[unit.front.end],
+                "reads": unit.device.reads,
+                "waits": unit.device.turns.waits(unit.front.device_id),
                 "writes": len(unit.device.writes),
                 "last_write_s": unit.device.writes[-1].at_s - self._begun_s if unit.device.writes else None,
                 "reversions": unit.device.reversions,
             }
             for unit in self.units
         }
+
+    @property
+    def _connections(self) -> Mapping[str, int]:
+        """How often each end was connected to; what is unplugged keeps no count."""
+        return defaultdict(int, {end: server.connections for end, server in self._servers.items()})
 
     async def _serve(self, end: str, units: Sequence[Unit]) -> str:
         devices = [unit.device for unit in units]
@@ -103,7 +114,7 @@ def read_simulated_site(path: Path, *, clock: Clock, speed: float) -> SimulatedS
     return SimulatedSite(site, fronts, clock=clock, speed=speed)
 
 
-def _device(front: Front, site: Site, plant: MeteredHouse, clock: Clock) -> SimulatedDevice:
+def _device(front: Front, site: Site, plant: MeteredHouse, clock: Clock, turns: Turns) -> SimulatedDevice:
     described = site.devices[front.device_id]
     rating = described.battery
     watts = max(rating.max_charge_watts, rating.max_discharge_watts) if rating else HOUSE_WATTS
@@ -119,4 +130,4 @@ def _device(front: Front, site: Site, plant: MeteredHouse, clock: Clock) -> Simu
         answer_s=described.answer_ms / 1000,
         defect=described.defect,
     )
-    return SimulatedDevice(traits, registers, plant, clock)
+    return SimulatedDevice(traits, registers, plant, clock, turns)

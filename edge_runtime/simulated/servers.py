@@ -23,7 +23,10 @@ class LoopbackServer:
     def __init__(self, protocol: str, devices: Sequence[SimulatedDevice], port: int = 0) -> None:
         framer = FramerType.SOCKET if protocol == "tcp" else FramerType.RTU
         units = [_unit(device) for device in devices]
-        self._server = ModbusTcpServer(units, framer=framer, address=(LOOPBACK, port))
+        self.connections = 0
+        self._server = ModbusTcpServer(
+            units, framer=framer, address=(LOOPBACK, port), trace_connect=self._connected
+        )
 
     async def start(self) -> int:
         """Begin to listen; the port."""
@@ -35,9 +38,14 @@ class LoopbackServer:
     async def stop(self) -> None:
         await self._server.shutdown()  # type: ignore[no-untyped-call]
 
+    def _connected(self, is_open: bool) -> None:
+        self.connections += is_open
+
 
 class SerialServer:
     """All units of one serial line."""
+
+    connections = 1
 
     def __init__(self, devices: Sequence[SimulatedDevice], port: str, baud: int) -> None:
         units = [_unit(device) for device in devices]

@@ -1,10 +1,9 @@
 """Eight kinds of bad configuration that every check lets pass: each undoes itself and says why.
 
-A real agent drives the real runtime over simulated Modbus devices. Version 1 drives nothing, so a battery
-in its safe state stands at 0 W; every bad version begins to discharge it.
+A real agent drives the real runtime over simulated Modbus devices. Version 1 charges the battery gently,
+every bad version begins to discharge it; what the battery followed meanwhile, it tells itself.
 """
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,88 +12,119 @@ from typing import Any
 import pytest
 
 from edge_protocol import schema
-from edge_protocol.registry import builtin_profiles, named_profiles
 from tests.edge_agent.cloud_simulator import CloudSimulator
-from tests.edge_agent.modbus_edge import modbus_edge
-from tests.edge_runtime.modbus.processes import modbus_site, power, simulated_site
+from tests.edge_agent.modbus_edge import modbus_edge, sections
+from tests.edge_runtime.modbus.processes import modbus_site, simulated_site
 from tests.edge_runtime.plant import DEMO, Json, fixed
 
-PATIENCE_S = 40.0
-WATTS = 2000
+PATIENCE_S = 90.0
+PERIOD_MS = 500
+STEADY, WATTS = -500, 2000
+# Longer than the 60 cycles after which a controller breaks later.
+LONG_S, SHORT_S = 45, 6
 
 
-def good() -> Json:
-    """A meter and a battery that nobody drives."""
-    sections = copy.deepcopy(DEMO)
-    sections["modbus_devices"] = [one for one in sections["modbus_devices"] if _is_kept(one)]
-    sections["core_cycle"] = {
-        "period_ms": 500,
-        "supervisor": {"watchdog_timeout_ms": 2000, "auto_recovery": False},
-    }
-    sections["scheduler"] = {"controllers": []}
-    sections["sync"] = {"sync_interval_s": 30, "heartbeat_interval_s": 10, "probation_s": 6}
-    sections["profiles"] = copy.deepcopy(dict(named_profiles(DEMO, builtin_profiles())))
-    return sections
+def good(probation_s: int = SHORT_S) -> Json:
+    """A meter and a battery that is charged gently."""
+    return sections(
+        PERIOD_MS,
+        core_cycle={
+            "period_ms": PERIOD_MS,
+            "supervisor": {"watchdog_timeout_ms": 2000, "auto_recovery": False},
+        },
+        modbus_devices=[one for one in DEMO["modbus_devices"] if _is_kept(one)],
+        scheduler={"controllers": [{**fixed(STEADY), "id": "ctrlSteady0"}]},
+        sync={"sync_interval_s": 30, "heartbeat_interval_s": 10, "probation_s": probation_s},
+    )
 
 
 def _is_kept(entry: Json) -> bool:
     return entry["device_id"] != "inverter_pv"
 
 
-def _drive(sections: Json) -> None:
-    sections["scheduler"] = {"controllers": [fixed(WATTS)]}
+def _drive(made: Json) -> None:
+    made["scheduler"] = {"controllers": [fixed(WATTS)]}
 
 
-def _with_inverter(sections: Json) -> None:
+def _with_inverter(made: Json) -> None:
     inverter = next(one for one in DEMO["modbus_devices"] if not _is_kept(one))
     quick = {**inverter["connection"], "timeout_ms": 200, "retries": 0}
-    sections["modbus_devices"].append({**copy.deepcopy(inverter), "connection": quick})
-    _drive(sections)
+    more = sections(modbus_devices=[{**inverter, "connection": quick}])
+    made["modbus_devices"] += more["modbus_devices"]
+    made["profiles"] |= more["profiles"]
+    _drive(made)
 
 
 def _point(name: str, **changes: Any) -> Callable[[Json], None]:
-    def change(sections: Json) -> None:
-        points = sections["profiles"]["tesla_powerwall_2"]["points"]
+    def change(made: Json) -> None:
+        points = made["profiles"]["tesla_powerwall_2"]["points"]
         next(point for point in points if point["name"] == name).update(changes)
-        _drive(sections)
+        _drive(made)
 
     return change
 
 
-def _too_quick(sections: Json) -> None:
-    sections["core_cycle"]["period_ms"] = 100
-    _drive(sections)
+def _too_quick(made: Json) -> None:
+    made["core_cycle"]["period_ms"] = 100
+    _drive(made)
 
 
 @dataclass(frozen=True)
 class Bad:
-    """`spoil` makes the bad version from the good one; `site` is what stands behind it on site."""
+    """`spoil` makes the bad version from the good one; `site` is what stands behind it on site.
+
+    `followed`: the set-points of the battery, from before the good version to after the roll back.
+    """
 
     spoil: Callable[[Json], None]
     code: str
     says: str
+    followed: tuple[int, ...]
     site: Json = field(default_factory=dict)
     fault: str = "none"
+    probation_s: int = SHORT_S
 
 
+# Whoever still has a controller is driven by it; whoever lost it stands in its safe state.
+DRIVEN = (0, STEADY, WATTS, STEADY)
+LEFT_SAFE = (0, STEADY, WATTS, 0, STEADY)
+THREE_STRIKES = (0, STEADY, *(WATTS, 0) * 3, STEADY)  # under guard it is started anew twice
+NEVER_DRIVEN = (0, STEADY, 0, STEADY)
 KINDS = {
-    "slow-device": Bad(_with_inverter, "device_silent", "inverter_pv", {"inverter_pv": {"answer_ms": 1500}}),
-    "wrong-scale": Bad(_point("Temperature", scale=10), "device_silent", "Temperature reads 2"),
-    "contradictory-limits": Bad(_point("Soc", valid_min=0, valid_max=50), "device_silent", "outside 0 to 50"),
-    "crash-in-first-cycle": Bad(_drive, "max_consecutive_failures", "ctrlFix0", fault="crash"),
-    "crash-later": Bad(_drive, "process_exited", "status 3", fault="die"),
-    "hang": Bad(_drive, "watchdog", "no finished cycle", fault="hang"),
-    "overrun": Bad(_too_quick, "overruns", "took too long", {"meter_grid": {"answer_ms": 120}}),
+    "slow-device": Bad(
+        _with_inverter, "device_silent", "inverter_pv", DRIVEN, {"inverter_pv": {"answer_ms": 1500}}
+    ),
+    "wrong-scale": Bad(_point("Temperature", scale=10), "device_value", "Temperature reads 2", DRIVEN),
+    "contradictory-limits": Bad(
+        _point("Soc", valid_min=0, valid_max=50), "device_value", "outside 0 to 50", NEVER_DRIVEN
+    ),
+    "crash-in-first-cycle": Bad(_drive, "max_consecutive_failures", "ctrlFix0", NEVER_DRIVEN, fault="crash"),
+    "crash-after-30-s": Bad(
+        _drive,
+        "max_consecutive_failures",
+        "ctrlFix0",
+        LEFT_SAFE,
+        fault="crash-later",
+        probation_s=LONG_S,
+    ),
+    # Who died writes nothing; the process after it takes the battery over before its reversion time ends.
+    "death-after-30-s": Bad(
+        _drive, "process_exited", "status 3", DRIVEN, fault="die-later", probation_s=LONG_S
+    ),
+    "crash-after-it-was-confirmed": Bad(
+        _drive, "late_failure", "max_consecutive_failures", THREE_STRIKES, fault="crash-late"
+    ),
+    "hang": Bad(_drive, "watchdog", "no finished cycle", LEFT_SAFE, fault="hang"),
+    "overrun": Bad(_too_quick, "overruns", "took too long", DRIVEN, {"meter_grid": {"answer_ms": 120}}),
     "device-that-vanishes": Bad(
         _with_inverter,
         "device_silent",
         "inverter_pv",
+        DRIVEN,
         {"inverter_pv": {"defect": {"kind": "exit", "after_s": 2}}},
     ),
 }
-
-
-QUICK = ("crash-in-first-cycle", "hang")  # the others are proofs of a quarter of a minute each
+QUICK = ("crash-in-first-cycle",)  # the others are proofs of a quarter of a minute and more each
 
 
 @pytest.mark.parametrize(
@@ -103,7 +133,8 @@ QUICK = ("crash-in-first-cycle", "hang")  # the others are proofs of a quarter o
 def test_a_bad_configuration_undoes_itself_and_says_why(
     kind: str, cloud: CloudSimulator, tmp_path: Path
 ) -> None:
-    bad, sections = KINDS[kind], good()
+    bad = KINDS[kind]
+    made = good(bad.probation_s)
     with simulated_site(tmp_path, modbus_site(**bad.site)) as site:
         edge = modbus_edge(tmp_path, cloud, site, ("-m", "tests.edge_runtime.breaking", bad.fault))
         try:
@@ -111,17 +142,23 @@ def test_a_bad_configuration_undoes_itself_and_says_why(
             cloud.publish(good())
             edge.start()
             cloud.wait_status(1, "confirmed", within_s=PATIENCE_S)
-            assert power(site.state()) == 0
+            site.until(lambda state: followed(state)[-1] == STEADY)
 
-            bad.spoil(sections)
-            assert not schema.check(sections)
-            number = cloud.publish(sections)
+            bad.spoil(made)
+            assert not schema.check(made)
+            number = cloud.publish(made)
             beat = cloud.wait_status(number, "rolled_back", "rejected", "critical", within_s=PATIENCE_S)
 
             attempt = beat["last_attempt"]
             assert (attempt["status"], attempt["code"]) == ("rolled_back", bad.code), attempt
             assert bad.says in attempt["detail"], attempt
-            site.until(lambda state: power(state) == 0)
-            assert edge.active()["scheduler"] == {"controllers": []}
+            state = site.until(lambda state: followed(state)[-1] == STEADY)
+            assert followed(state) == bad.followed
+            assert state["bms_main"]["reversions"] == 0
+            assert edge.active()["scheduler"] == good()["scheduler"]
         finally:
             edge.close()
+
+
+def followed(state: Json) -> tuple[float, ...]:
+    return tuple(watts for watts, _ in state["bms_main"]["followed"])

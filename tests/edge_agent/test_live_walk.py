@@ -24,6 +24,8 @@ from tests.edge_runtime.plant import DEMO, Json, changed, device, fixed, only
 PERIOD_MS = 200
 SYNC = {"sync_interval_s": 30, "heartbeat_interval_s": 10, "probation_s": 2}
 START_S = 40.0
+# Fast points every cycle and a slow block: a device may have three reads a cycle. Two cycles' worth.
+MOST_BETWEEN_TWO_READS = 6
 SECOND = {
     "device_id": "bms_second",
     "profile": "sunspec_storage",
@@ -68,6 +70,15 @@ def health(edge: Edge) -> Json:
     return dict(json.loads((edge.runtime / "health.json").read_bytes()))
 
 
+def took(edge: Edge, site: SiteProcess, number: int) -> Json:
+    """The health of the runtime with this version, which began in the cycle after the one it came in."""
+    site.until(lambda _: health(edge)["version"] == number)
+    told = health(edge)
+    came = told["loaded"]["offered_in_cycle"]
+    assert told["loaded"] == {"version": number, "offered_in_cycle": came, "in_cycle": came + 1}
+    return told
+
+
 def driving(watts: int, device_id: str = "bms_main") -> Json:
     one = fixed(watts)
     return {"controllers": [{**one, "parameters": {**one["parameters"], "ess_id": device_id}}]}
@@ -82,21 +93,23 @@ def test_changes_from_the_cloud_reach_the_devices_one_by_one(cloud: CloudSimulat
         target = changed("scheduler", ("controllers", 2, "parameters", "target_grid_power"), 1000)
         scheduler = {"controllers": target["scheduler"]["controllers"][2:]}
         cloud.publish(version(scheduler=scheduler))
+        took(edge, site, 2)
         site.until(lambda state: abs(power(state, "meter_grid") - 1000) < 60)
 
         cloud.publish(version(scheduler={"controllers": []}))
+        took(edge, site, 3)
         site.until(lambda state: power(state) == 0)
 
         devices = [*DEMO["modbus_devices"], SECOND]
         driven = {"modbus_devices": devices, "scheduler": driving(-700, "bms_second")}
         cloud.publish(version(**driven))
+        took(edge, site, 4)
         site.until(lambda state: power(state, "bms_second") == -700 and power(state) == 0)
         cloud.wait_status(4, "confirmed", within_s=START_S)
 
         driven["alarms"] = [{**DEMO["alarms"][0], "threshold": 90}]
         cloud.publish(version(**driven))
-        cloud.wait_status(5, "confirmed", within_s=START_S)
-        told = health(edge)
+        told = took(edge, site, 5)
         assert [one["id"] for one in told["alarms"]] == ["alarm_soc_low"]
         assert told["reloaded"] == ["alarms"]
         assert power(site.state(), "bms_second") == -700
@@ -104,10 +117,71 @@ def test_changes_from_the_cloud_reach_the_devices_one_by_one(cloud: CloudSimulat
         inverted = version(**driven)
         _invert(inverted["profiles"]["sunspec_storage"])
         cloud.publish(inverted)
+        took(edge, site, 6)
         site.until(lambda state: power(state, "bms_second") == 700)
         cloud.wait_status(6, "confirmed", within_s=START_S)
         assert health(edge)["boot_id"] == boot
         assert site.state()["bms_second"]["reversions"] == 0
+
+
+RAMP_W_PER_S = 40
+STEP_W = RAMP_W_PER_S * PERIOD_MS // 1000
+NEIGHBOURS = ("bms_main", "meter_grid", "inverter_pv")
+
+
+def ramping(
+    watts: int, controllers: list[Json], *, devices: list[Json] | None = None, **more: Json | list[Json]
+) -> Json:
+    """The example's battery climbs from what it was sent last, a small step a cycle."""
+    own = device("bms_main", limits={"ramp_w_per_s": RAMP_W_PER_S})["modbus_devices"]
+    main = fixed(watts)
+    main["parameters"]["ess_id"] = "bms_main"
+    return version(
+        scheduler={"controllers": [main, *controllers]}, modbus_devices=[*own, *(devices or [])], **more
+    )
+
+
+def beside(watts: int) -> Json:
+    one = fixed(watts, order=10)
+    return {**one, "id": "ctrlFix1", "parameters": {"power_watts": watts, "ess_id": "bms_second"}}
+
+
+def most_between_two_reads(state: Json) -> int:
+    """Of one neighbour between two of another, among the newest."""
+    return max(
+        wait.get(other, 0) for name in NEIGHBOURS for wait in state[name]["waits"] for other in NEIGHBOURS
+    )
+
+
+def test_what_changes_beside_them_disturbs_neither_devices_nor_controllers(
+    cloud: CloudSimulator, tmp_path: Path
+) -> None:
+    """Asserted by the devices: who connected anew, who waited for a turn, which steps a ramp took."""
+    alarms = [{**DEMO["alarms"][0], "threshold": 90}]
+    with running(tmp_path, cloud, ramping(0, [])) as (edge, site):
+        cloud.publish(ramping(3000, []))
+        first = site.until(lambda state: len(state["bms_main"]["followed"]) > 2)
+        for number, document in enumerate(
+            (
+                ramping(3000, [beside(-700)], devices=[SECOND]),
+                ramping(3000, [beside(900)], devices=[SECOND]),
+                ramping(3000, [beside(900)], devices=[SECOND], alarms=alarms),
+                ramping(3000, [], devices=[SECOND], alarms=alarms),
+                ramping(3000, [], alarms=alarms),
+            ),
+            start=3,
+        ):
+            cloud.publish(document)
+            took(edge, site, number)
+            assert most_between_two_reads(site.state()) <= MOST_BETWEEN_TWO_READS, number
+        state = site.until(lambda state: state["bms_second"]["followed"][-1][0] == 0)
+        assert [watts for watts, _ in state["bms_second"]["followed"]] == [0, -700, 900, 0]
+        for name in NEIGHBOURS:
+            assert state[name]["connections"] == first[name]["connections"] == 1, name
+            assert health(edge)["devices"][name]["errors"] == 0
+        climbed = [watts for watts, _ in state["bms_main"]["followed"]]
+        assert climbed == [STEP_W * step for step in range(len(climbed))]
+        assert state["bms_main"]["reversions"] == 0
 
 
 def test_a_battery_that_is_moved_or_removed_is_left_safe_where_it_was(

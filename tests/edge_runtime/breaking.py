@@ -1,6 +1,6 @@
 """The real runtime with a controller that breaks: what a bug in a new controller does to a cycle.
 
-Only a document that names the class meets the fault; `none`, `crash`, `die` or `hang` says which one it is.
+Only the controller of this id meets the fault; the first argument says which one it is.
 """
 
 import os
@@ -14,7 +14,8 @@ from edge_runtime.cli import main
 from edge_runtime.controllers import Controller, Inputs
 from edge_runtime.interval import Interval
 
-CYCLES_BEFORE_THE_CRASH = 6
+BROKEN_ID = "ctrlFix0"
+SOON, LATE, LATER = 6, 20, 60  # cycles
 
 
 class _Breaking:
@@ -50,13 +51,20 @@ def _hang() -> None:
 FAULTS: dict[str, tuple[int, Callable[[], object]]] = {
     "none": (-1, _hang),
     "crash": (0, _divide),
-    "die": (CYCLES_BEFORE_THE_CRASH, _die),
-    "hang": (CYCLES_BEFORE_THE_CRASH, _hang),
+    "crash-late": (LATE, _divide),
+    "crash-later": (LATER, _divide),
+    "die-later": (LATER, _die),
+    "hang": (SOON, _hang),
 }
 
 if __name__ == "__main__":
     after, fault = FAULTS[sys.argv.pop(1)]
     makers = cast("dict[str, Any]", classes._MAKERS)
     real = makers["FixActivePowerController"]
-    makers["FixActivePowerController"] = lambda entry: _Breaking(real(entry), after, fault)
+
+    def make(entry: Any) -> Controller:
+        made: Controller = real(entry)
+        return _Breaking(made, after, fault) if entry._id == BROKEN_ID else made
+
+    makers["FixActivePowerController"] = make
     sys.exit(main())
