@@ -260,4 +260,4 @@ API: dict[str, dict[str, Call]] = {
 }  # fmt: skip
 # Parameters that name something of an organization; the others are numbers within it.
 THINGS = frozenset({"org", "edge_id", "change_set", "rollout", "alert", "recipient", "delivery"})
-STATIC = {"path": "console/desk.css"}
+STATIC = {"path": "console/desk.css", "deed": "acknowledge"}
