@@ -29,6 +29,7 @@ from tests.console.matrix.routes import Route, routes
 from tests.console.matrix.world import API_PRINCIPALS, CANARY, DESK_PRINCIPALS, HOME, World, make_world
 
 TARGETS = ("own", "same_org", "other_org", "unknown")
+OF_ONE_EDGE = ("edge", "sibling", "revoked_edge")
 # Under the address of their own parent: what is somebody else's, and what is nobody's.
 CROSSED = ("crossed", "lost")
 # Parameters that say the same of everybody.
@@ -150,6 +151,8 @@ def cells(route: Route, method: str, principal: str) -> Iterator[Cell]:
     things = [name for name in route.parameters if name not in COMMON]
     # A method that is not served cannot tell own from foreign, only foreign from unknown.
     targets = (TARGETS if expectation else ("other_org", "unknown")) if things else ("own",)
+    if principal not in OF_ONE_EDGE:  # to a role in the whole organization all of its edges are one's own
+        targets = tuple(target for target in targets if target != "same_org")
     shared = "deviceprofile" in route.pattern
     if expectation and len(things) > 1 and not shared and principal not in ("other_owner", "edge", "sibling"):
         targets += CROSSED

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from edge_protocol import schema
 from tests.edge_agent.cloud_simulator import CloudSimulator
 from tests.edge_agent.edge import Edge
@@ -228,6 +230,7 @@ def _cut(edge: Edge) -> None:
     edge.agent.wait()
 
 
+@pytest.mark.slow
 def test_a_killed_agent_leaves_the_plant_driven_and_takes_it_over_again(
     cloud: CloudSimulator, tmp_path: Path
 ) -> None:

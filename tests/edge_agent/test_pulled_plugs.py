@@ -86,7 +86,7 @@ def plant(cloud: CloudSimulator, tmp_path: Path) -> Iterator[Plant]:
         yield made
 
 
-@pytest.mark.parametrize("way", ["pull", "silence"])
+@pytest.mark.parametrize("way", ["pull", pytest.param("silence", marks=pytest.mark.slow)])
 def test_a_battery_whose_cable_fails_stops_and_is_driven_again_after(plant: Plant, way: str) -> None:
     getattr(plant.cables[BATTERY], way)()
     state = plant.drives(0)
@@ -114,6 +114,7 @@ def another_site(tmp_path: Path, plant: Plant, **devices: Json) -> Iterator[Site
         yield site
 
 
+@pytest.mark.slow
 def test_a_battery_that_was_restarted_is_driven_again(plant: Plant, tmp_path: Path) -> None:
     with another_site(tmp_path, plant) as site:
         site.until(lambda state: power(state) == WATTS)
@@ -167,6 +168,7 @@ def test_a_runtime_that_dies_in_probation_is_followed_by_the_version_before(
     plant.drives(WATTS)
 
 
+@pytest.mark.slow
 def test_the_cloud_out_of_reach_stops_nothing(plant: Plant, cloud: CloudSimulator) -> None:
     cloud.publish(driven(OTHER_WATTS))
     took(plant.edge, plant.site, 2)
