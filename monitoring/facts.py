@@ -24,7 +24,7 @@ MOST_ALARM_EVENTS = 200
 _ALARMS = """
 SELECT DISTINCT ON (e.edge_id, e.data->>'id') e.edge_id, e.data->>'id', coalesce(e.data->>'severity', ''),
        e.detail, e.data->>'state' = 'raised', coalesce(e.data->'notification', '[]'::jsonb) ? 'email'
-  FROM unnest(%(edges)s) AS asked (id)
+  FROM unnest(%(edges)s::uuid[]) AS asked (id)
  CROSS JOIN LATERAL (
        SELECT id, edge_id, data, detail FROM edges_edgeevent
         WHERE edge_id = asked.id AND organization_id = %(organization)s AND type = 'alarm'

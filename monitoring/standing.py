@@ -12,7 +12,7 @@ from monitoring import looking, sampling
 _ENSURE = """
 INSERT INTO configs_job (kind, organization_id, subject, due_at, created_at, attempts, error)
 SELECT kind, organization, organization, %(now)s, %(now)s, 0, ''
-  FROM unnest(%(organizations)s) AS o (organization), unnest(%(kinds)s) AS k (kind)
+  FROM unnest(%(organizations)s::uuid[]) AS o (organization), unnest(%(kinds)s::text[]) AS k (kind)
  WHERE NOT EXISTS (SELECT 1 FROM configs_job j WHERE j.organization_id = organization
                       AND j.subject = organization AND j.kind = k.kind)
 """
