@@ -13,11 +13,12 @@ from django.urls import path
 from configs import history
 from configs.changes import Actor
 from configs.refusals import ChangeRefused, Refusal
-from console.admin import edge_facts
+from console.admin import draft_bar, edge_facts
 from console.admin.acts import ACTS, Deed, EdgeAct
 from console.admin.leaves import leaves
 from console.admin.links import edge_address
 from console.admin.site import desk, person
+from console.admin.words import count
 from console.api import reach
 from console.enrolling import command
 from doors.problems import Refused
@@ -130,11 +131,17 @@ def effective_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
         return _show(
             request, edge, "Effective configuration", "console/effective.html", {"refused": refused.detail}
         )
-    rows = leaves(answer)
+    asked = request.GET.get("path", "").strip()
+    rows = [row for row in leaves(answer) if asked.lower() in row["path"].lower()]
+    own = [row for row in rows if not row["is_derived"]]
     context = {
         "version": answer["version"],
-        "leaves": [row for row in rows if not row["is_derived"]],
+        "asked": asked,
+        "shown": count(len(own), "value"),
+        "leaves": own,
         "derived": [row for row in rows if row["is_derived"]],
+        "may_edit": reach.may(person(request), "edit", edge.organization_id, edge.site_id),
+        "drafts": draft_bar.bar(request, [edge.organization_id]),
     }
     return _show(request, edge, "Effective configuration", "console/effective.html", context)
 

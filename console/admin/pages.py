@@ -3,6 +3,7 @@
 from console.admin import (
     audit_page,
     bulk_page,
+    draft_page,
     edge_pages,
     edges,
     fleet_page,
@@ -19,12 +20,14 @@ from console.admin import (
     site_book,
     token_pages,
     transfer_pages,
+    value_pages,
     values_page,
 )
 
 __all__ = [
     "audit_page",
     "bulk_page",
+    "draft_page",
     "edge_pages",
     "edges",
     "fleet_page",
@@ -41,5 +44,6 @@ __all__ = [
     "site_book",
     "token_pages",
     "transfer_pages",
+    "value_pages",
     "values_page",
 ]
