@@ -150,12 +150,9 @@ def revert(
     Errors: ChangeRefused (retirements are not revertible), NotInState, PreviewChanged, Unknown.
     """
     with tenancy.scope([organization_id]):
-        row = _find(change_set_id)
-        _require(row, State.PUBLISHED)
-        inverse = inverting.inverse(row)
-        change = Change(reason=reason, operations=inverse.operations, kind=Kind.REVERT, reverts=row.pk)
+        change, base = reverting(change_set_id, reason=reason)
         plan = publishing.prepare(organization_id, change, now=now)
-        touched = touched_since(plan, inverse.base)
+        touched = touched_since(plan, base)
     if touched:
         return create_draft(
             organization_id=organization_id, change=change, actor=actor, now=now, conflicting=touched
@@ -164,12 +161,24 @@ def revert(
     def planner() -> Plan:
         _require(_find(change_set_id), State.PUBLISHED)
         plan = publishing.prepare(organization_id, change, now=now)
-        refuse_conflicts(plan, inverse.base)
+        refuse_conflicts(plan, base)
         return plan
 
     return publishing.publish_plan(
         organization_id, planner, actor=actor, now=now, signer=signer, preview_digest=preview_digest
     )
+
+
+def reverting(change_set_id: UUID, *, reason: str) -> tuple[Change, Mapping[str, int]]:
+    """The change that undoes a published one, and the revisions that it undoes. Needs a scope.
+
+    Errors: ChangeRefused, NotInState, Unknown.
+    """
+    row = _find(change_set_id)
+    _require(row, State.PUBLISHED)
+    inverse = inverting.inverse(row)
+    change = Change(reason=reason, operations=inverse.operations, kind=Kind.REVERT, reverts=row.pk)
+    return change, inverse.base
 
 
 def refuse_conflicts(plan: Plan, base: Mapping[str, int]) -> None:

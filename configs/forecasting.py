@@ -11,7 +11,7 @@ import orjson
 from django.db.models import QuerySet
 
 from configs import changesets, fleet, history, previewing, publishing, ranging
-from configs.changes import Operation
+from configs.changes import Change, Operation
 from configs.deciding import EdgePlan
 from configs.outcomes import Preview, Why
 from configs.planning import Plan
@@ -77,28 +77,41 @@ class Forecast:
         return sorted({name for one in self.differences for name in one.sections})
 
 
-def forecast(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> Forecast:
+def of_draft(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> Forecast:
     """What publishing a draft would do now, and what others touched since its base. Nothing is published.
 
     What it promises is kept under its digest. Errors: ChangeRefused, NotInState, Unknown.
     """
     with tenancy.scope([organization_id]):
         row = changesets.draft(change_set_id)
-        change = change_of(row)
-        plan = publishing.prepare(organization_id, change, now=now)
-        preview = replace(plan.preview, warnings=[*plan.cautions, *ranging.cautions(plan)])
-        previewing.keep(organization_id, preview, now=now)
-        contents = _Contents(plan)
-        return Forecast(
-            preview=preview,
-            steps=change.operations,
-            touched=changesets.touched_since(plan, row.base),
-            differences=contents.differences(),
-            times=contents.times(),
-            changes_layers=_changes(plan),
-            can_be_let_out=_can_be_let_out(plan),
-            fleet=_in(organization_id).count(),
-        )
+        return _forecast(organization_id, change_of(row), row.base, now)
+
+
+def of_revert(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> Forecast:
+    """What undoing a published change set would do now; where something is `touched`, a draft.
+
+    Errors: as `changesets.revert`.
+    """
+    with tenancy.scope([organization_id]):
+        change, base = changesets.reverting(change_set_id, reason="")
+        return _forecast(organization_id, change, base, now)
+
+
+def _forecast(organization_id: UUID, change: Change, base: Mapping[str, int], now: datetime) -> Forecast:
+    plan = publishing.prepare(organization_id, change, now=now)
+    preview = replace(plan.preview, warnings=[*plan.cautions, *ranging.cautions(plan)])
+    previewing.keep(organization_id, preview, now=now)
+    contents = _Contents(plan)
+    return Forecast(
+        preview=preview,
+        steps=change.operations,
+        touched=changesets.touched_since(plan, base),
+        differences=contents.differences(),
+        times=contents.times(),
+        changes_layers=_changes(plan),
+        can_be_let_out=_can_be_let_out(plan),
+        fleet=_in(organization_id).count(),
+    )
 
 
 def _changes(plan: Plan) -> bool:

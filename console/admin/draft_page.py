@@ -9,11 +9,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 
 from configs import changesets, drafting, forecasting, signing
 from configs.changes import Actor
-from configs.forecasting import Forecast
 from configs.models import ChangeSet, State
 from configs.refusals import ChangeRefused, Conflict, PreviewChanged, Refusal
 from configs.rollouts import starting
@@ -31,7 +30,7 @@ LONGEST_REASON = 500
 
 
 def draft_page(request: HttpRequest, draft: UUID) -> HttpResponseBase:
-    row = _reached(request, draft, "edit" if request.method == "POST" else "read")
+    row = reached(request, draft, "edit" if request.method == "POST" else "read")
     if row.state != State.DRAFT:
         messages.info(
             request, f"#{row.number} is no draft any more: it is {row.get_state_display().lower()}."
@@ -45,14 +44,15 @@ def draft_page(request: HttpRequest, draft: UUID) -> HttpResponseBase:
     return _show(request, row, context)
 
 
-def _reached(request: HttpRequest, pk: UUID, act: Act) -> ChangeSet:
+def reached(request: HttpRequest, pk: UUID, act: Act) -> ChangeSet:
+    """The change set, when the person may do this to it. Raises: Http404, PermissionDenied."""
     try:
         return reach.change_set(person(request), pk, act)
     except Refused as refused:
         raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
 
 
-def _may(request: HttpRequest, pk: UUID, act: Act) -> bool:
+def may(request: HttpRequest, pk: UUID, act: Act) -> bool:
     try:
         reach.change_set(person(request), pk, act)
     except Refused:
@@ -60,7 +60,7 @@ def _may(request: HttpRequest, pk: UUID, act: Act) -> bool:
     return True
 
 
-def _actor(request: HttpRequest) -> Actor:
+def actor(request: HttpRequest) -> Actor:
     who = person(request)
     return Actor(who.username, who.user_id)
 
@@ -70,7 +70,7 @@ def _posted(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> Ht
     does = STEPS.get(request.POST.get("step", ""))
     if does is None:
         return None
-    if does in (_publish, _roll_out) and not _may(request, row.pk, "publish"):
+    if does in (_publish, _roll_out) and not may(request, row.pk, "publish"):
         raise PermissionDenied
     try:
         return does(request, row, context)
@@ -93,7 +93,7 @@ def _next_step(conflict: Conflict) -> list[str]:
 def _take_out(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase:  # noqa: ARG001
     now = request.now  # type: ignore[attr-defined]
     key = request.POST.get("key", "")
-    left = drafting.take_out(change_set_id=row.pk, key=key, actor=_actor(request), now=now)
+    left = drafting.take_out(change_set_id=row.pk, key=key, actor=actor(request), now=now)
     if not left.steps:
         messages.success(request, f"That was the last step: draft #{row.number} is discarded.")
         return HttpResponseRedirect(change_address(row.pk))
@@ -106,7 +106,7 @@ def _discard(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> H
         organization_id=row.organization_id,
         change_set_id=row.pk,
         reason="discarded",
-        actor=_actor(request),
+        actor=actor(request),
         now=request.now,  # type: ignore[attr-defined]
     )
     messages.success(request, f"Draft #{row.number} is discarded. Nothing was published.")
@@ -120,7 +120,7 @@ def _take_newest(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) 
 
 
 def _publish(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase | None:
-    reason, digest = _reason(request, context), request.POST.get("preview_digest", "")
+    reason, digest = reason_of(request, context), request.POST.get("preview_digest", "")
     if context.get("refused"):
         return None
     asked = request.POST.get("needs_count", "")
@@ -130,7 +130,7 @@ def _publish(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> H
     outcome = changesets.publish_draft(
         organization_id=row.organization_id,
         change_set_id=row.pk,
-        actor=_actor(request),
+        actor=actor(request),
         now=request.now,  # type: ignore[attr-defined]
         signer=signing.signer(),
         reason=reason,
@@ -141,7 +141,7 @@ def _publish(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> H
 
 
 def _roll_out(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase | None:
-    reason, form = _reason(request, context), WavesForm(request.POST)
+    reason, form = reason_of(request, context), WavesForm(request.POST)
     if not form.is_valid():
         context["refused"] = [*context.get("refused", []), *form.complaints()]
     if context.get("refused"):
@@ -150,7 +150,7 @@ def _roll_out(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> 
         organization_id=row.organization_id,
         change_set_id=row.pk,
         wish=form.wish(),
-        actor=_actor(request),
+        actor=actor(request),
         now=request.now,  # type: ignore[attr-defined]
         reason=reason,
         preview_digest=request.POST.get("preview_digest", ""),
@@ -159,7 +159,8 @@ def _roll_out(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> 
     return HttpResponseRedirect(rollout_pages.address(rollout.pk))
 
 
-def _reason(request: HttpRequest, context: dict[str, Any]) -> str:
+def reason_of(request: HttpRequest, context: dict[str, Any]) -> str:
+    """The reason that was typed; what is wrong with it goes into the context."""
     typed = request.POST.get("reason", "").strip()
     if not typed or len(typed) > LONGEST_REASON:
         context["refused"] = [f"Say why, in at most {LONGEST_REASON} characters: it stands in the history."]
@@ -184,48 +185,23 @@ def _show(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> Http
         "draft_address": change_address(row.pk),
         "steps": forecast_words.steps(drafting.bundles(stored)),
         "reason": request.POST.get("reason", row.reason),
-        "may_edit": _may(request, row.pk, "edit"),
-        "may_publish": _may(request, row.pk, "publish"),
+        "may_edit": may(request, row.pk, "edit"),
+        "may_publish": may(request, row.pk, "publish"),
         "waves": WavesForm(request.POST if request.method == "POST" else None),
     }
     try:
-        found = forecasting.forecast(
+        found = forecasting.of_draft(
             organization_id=row.organization_id,
             change_set_id=row.pk,
             now=request.now,  # type: ignore[attr-defined]
         )
-        shared |= _told(found)
+        shared |= forecast_words.told(found)
     except ChangeRefused as refused:
         shared["errors"] = forecast_words.errors(refused.errors)
     except Refusal as refused:
         shared["errors"] = [{"detail": refused.detail}]
     status = context.get("status", 422) if context.get("refused") else 200
     return TemplateResponse(request, "console/draft.html", shared | context, status=status)
-
-
-def _told(found: Forecast) -> dict[str, Any]:
-    edges = len(found.preview.affected)
-    heads = forecast_words.heads(found.differences)
-    return {
-        "told": True,
-        "digest": found.preview.preview_digest,
-        "edges": edges,
-        "is_wide": forecast_words.is_wide(edges, found.fleet),
-        "can_be_let_out": found.can_be_let_out,
-        "does_something": found.changes_layers,
-        "sentence": forecast_words.sentence(found),
-        "heads": heads[: forecast_words.MOST_HEADS],
-        "more_heads": max(0, len(heads) - forecast_words.MOST_HEADS),
-        "left_out": forecast_words.left_out(found),
-        "groups": forecast_words.groups(found.differences),
-        "restarts": forecast_words.restarts(found),
-        "times": forecast_words.times(found.times),
-        "warnings": forecast_words.warnings(found.preview.warnings),
-        "touched": [
-            {**one, "address": reverse("admin:configs_changeset_change", args=[one["change_set"]])}
-            for one in found.touched
-        ],
-    }
 
 
 desk.pages.append(path("drafts/<uuid:draft>/", desk.admin_view(draft_page), name="console_draft"))

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from configs import adopting, signing
 from configs.changes import Actor
 from console import fleet
-from console.admin import edge_facts
+from console.admin import draft_bar, edge_facts
 from console.admin.scoping import HistoricAdmin
 from console.admin.site import desk, person
 from edges import organizing, words
@@ -83,7 +83,10 @@ class EdgeAdmin(HistoricAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponseBase:
         edge = self.get_object(request, object_id)
-        more = edge_facts.context(edge, person(request), request.now) if edge else {}  # type: ignore[attr-defined]
+        more = {}
+        if edge:
+            more = edge_facts.context(edge, person(request), request.now)  # type: ignore[attr-defined]
+            more["drafts"] = draft_bar.bar(request, [edge.organization_id])
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

@@ -9,6 +9,7 @@ from configs.forecasting import Difference, Forecast, Leaf, Place
 from configs.outcomes import Caution
 from configs.refusals import ChangeError
 from console.admin import words
+from console.admin.links import change_address
 from edge_protocol.pointers import MISSING
 
 MOST_LEAVES = 12
@@ -163,3 +164,26 @@ def _fate(found: Mapping[str, Any] | None) -> str:
 def is_wide(edges: int, fleet: int) -> bool:
     """Whether a rollout is the default: above 20 edges or 5 % of the fleet. One edge makes no waves."""
     return edges > 1 and (edges > EDGES or edges > fleet * SHARE)
+
+
+def told(found: Forecast) -> dict[str, Any]:
+    """Everything that a preview's page says."""
+    number = len(found.preview.affected)
+    wide = heads(found.differences)
+    return {
+        "told": True,
+        "digest": found.preview.preview_digest,
+        "edges": number,
+        "is_wide": is_wide(number, found.fleet),
+        "can_be_let_out": found.can_be_let_out,
+        "does_something": found.changes_layers,
+        "sentence": sentence(found),
+        "heads": wide[:MOST_HEADS],
+        "more_heads": max(0, len(wide) - MOST_HEADS),
+        "left_out": left_out(found),
+        "groups": groups(found.differences),
+        "restarts": restarts(found),
+        "times": times(found.times),
+        "warnings": warnings(found.preview.warnings),
+        "touched": [{**one, "address": change_address(one["change_set"])} for one in found.touched],
+    }

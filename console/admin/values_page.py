@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from configs import valuing
 from configs.models import Revision
 from configs.refusals import Unknown
+from console.admin import draft_bar
 from console.admin.leaves import BADGES
 from console.admin.links import edge_address
 from console.admin.site import desk, person
@@ -42,6 +43,7 @@ def values_page(request: HttpRequest) -> HttpResponseBase:
         "title": "Values",
         "organizations": organizations,
         "asked": asked,
+        "drafts": draft_bar.bar(request, [one.pk for one in organizations]),
     }
     if organizations:
         context |= _found(request, asked)

@@ -173,3 +173,35 @@ def test_a_viewer_reads_a_draft_and_changes_nothing(published: build.Cast) -> No
     assert (PERIOD in shown, 'name="step"' in shown) == (True, False)
     assert viewer.post(page, {"step": "discard"}).status_code == 403
     assert viewer.get(value_page(edge, PERIOD)).status_code == 403
+
+
+def test_a_published_change_is_reverted_after_its_preview(published: build.Cast) -> None:
+    client, edge = signed_in(published.alice), published.acme_north
+    page = put(client, edge, PERIOD, "set:edge", "2000")["Location"]
+    own = {"step": "publish", "reason": "Own", "preview_digest": digest_of(text(client.get(page)))}
+    change = client.post(page, own)["Location"]
+    revert = re.search(r'href="([^"]*/revert/)"', text(client.get(change)))
+    assert revert
+    shown = text(client.get(revert[1]))
+    assert f"{PERIOD}</code> 2,000 → 1,000 on <strong>1 edge in 1 site</strong>" in shown
+    assert client.post(revert[1], {"reason": "Unseen"}).status_code == 422
+    done = client.post(revert[1], {"reason": "Too slow", "preview_digest": digest_of(shown)})
+    assert "is reverted by" in text(client.get(done["Location"]))
+    with tenancy.scope([published.acme.pk]):
+        assert ChangeSet.objects.get(reason="Own").state == State.REVERTED
+
+
+def test_a_revert_of_what_others_changed_since_becomes_a_draft(published: build.Cast) -> None:
+    client, edge = signed_in(published.alice), published.acme_north
+    changes = []
+    for value in ("2000", "3000"):
+        page = put(client, edge, PERIOD, "set:edge", value)["Location"]
+        own = {"step": "publish", "reason": value, "preview_digest": digest_of(text(client.get(page)))}
+        changes.append(client.post(page, own)["Location"])
+    revert = changes[0].replace("/configs/changeset/", "/changes/").replace("/change/", "/revert/")
+    shown = text(client.get(revert))
+    assert "Others changed the same since" in shown
+    done = client.post(revert, {"reason": "Back", "preview_digest": digest_of(shown)})
+    (draft,) = drafts(published)
+    assert done["Location"] == reverse("admin:console_draft", args=[draft.pk])
+    assert "3,000 → 1,000" in text(client.get(done["Location"]))

@@ -187,6 +187,9 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/edges/bulk/": _both(Page("manage_edges"), Page("manage_edges", frozenset({422}))),
     f"{EDGE}copy/": _both(Page("edit", foreign=MISSING), Page("edit", frozenset({422}), foreign=MISSING)),
     f"{EDGE}value/": _both(Page("edit", foreign=MISSING), Page("edit", frozenset({422}), foreign=MISSING)),
+    "admin/changes/<uuid:change_set>/revert/": _both(
+        Page("read", foreign=MISSING), Page("publish", frozenset({422}), foreign=MISSING)
+    ),
     "admin/drafts/<uuid:draft>/": _both(Page("read", foreign=MISSING), Page("edit", foreign=MISSING)),
     f"{EDGE}effective/": _both(*[Page("read", foreign=MISSING)] * 2),
     f"{EDGE}keys/<str:key_id>/revoke/": _both(
