@@ -53,7 +53,7 @@ def value_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
     except Refusal:
         document, origin = {}, None
     field = field_at(document, steps)
-    wrong = _unknown(steps, known=field is not None)
+    wrong = unknown(steps, known=field is not None)
     if wrong:
         return _show(request, edge, pointer, {"refused": [wrong]})
     choices = list(_choices(request, edge, pointer, origin))
@@ -75,7 +75,8 @@ def _document(edge: Edge, pointer: str) -> tuple[JsonObject, dict[str, Any] | No
     return answer["document"], answer["provenance"].get(pointer)
 
 
-def _unknown(steps: Path, *, known: bool) -> str:
+def unknown(steps: Path, *, known: bool) -> str:
+    """Why no value can be set at a path, or nothing."""
     if not steps:
         return "Name a path, such as /core_cycle/period_ms."
     if steps[0] in SECTIONS and SECTIONS[steps[0]].derived:

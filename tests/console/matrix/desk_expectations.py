@@ -190,6 +190,7 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/changes/<uuid:change_set>/revert/": _both(
         Page("read", foreign=MISSING), Page("publish", frozenset({422}), foreign=MISSING)
     ),
+    "admin/changes/new/": _both(ANYBODY, Page(None, frozenset({422}), member=False)),
     "admin/drafts/<uuid:draft>/": _both(Page("read", foreign=MISSING), Page("edit", foreign=MISSING)),
     f"{EDGE}effective/": _both(*[Page("read", foreign=MISSING)] * 2),
     f"{EDGE}keys/<str:key_id>/revoke/": _both(
