@@ -64,7 +64,7 @@ def act_page(request: HttpRequest, edge_uid: Any, name: str) -> HttpResponseBase
                 return _show_token(request, edge, outcome)
             messages.success(request, f"Done: {act.label.lower()} of {edge.edge_id}.")
             return HttpResponseRedirect(edge_address(edge.pk))
-    return _show(request, edge, act.label, "console/act.html", context)
+    return show(request, edge, act.label, "console/act.html", context)
 
 
 def _deed(request: HttpRequest, edge: Edge, form: ActForm) -> Deed:
@@ -79,7 +79,7 @@ def _deed(request: HttpRequest, edge: Edge, form: ActForm) -> Deed:
 
 
 def _versions(edge: Edge, act: EdgeAct) -> list[Any]:
-    return edge_facts._versions(edge)[1:] if act.asks == "to_version" else []
+    return edge_facts.versions(edge)[1:] if act.asks == "to_version" else []
 
 
 def _said(refused: Exception) -> list[str]:
@@ -93,7 +93,7 @@ def _show_token(request: HttpRequest, edge: Edge, issued: tuple[str, Any]) -> Ht
     text, expires_at = issued
     line = command(request, text)
     context = {"command": line, "expires_at": expires_at}
-    response = _show(request, edge, "Enrollment token", "console/token.html", context)
+    response = show(request, edge, "Enrollment token", "console/token.html", context)
     response["Cache-Control"] = "no-store"
     return response
 
@@ -120,7 +120,7 @@ def revoke_page(request: HttpRequest, edge_uid: Any, key_id: str) -> HttpRespons
         else:
             messages.success(request, f"Key {key_id} of {edge.edge_id} is revoked.")
             return HttpResponseRedirect(edge_address(edge.pk))
-    return _show(request, edge, "Revoke a key", "console/revoke.html", context)
+    return show(request, edge, "Revoke a key", "console/revoke.html", context)
 
 
 def effective_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
@@ -128,7 +128,7 @@ def effective_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
     try:
         answer = history.effective(edge=edge)
     except Refusal as refused:
-        return _show(
+        return show(
             request, edge, "Effective configuration", "console/effective.html", {"refused": refused.detail}
         )
     asked = request.GET.get("path", "").strip()
@@ -143,10 +143,10 @@ def effective_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
         "may_edit": reach.may(person(request), "edit", edge.organization_id, edge.site_id),
         "drafts": draft_bar.bar(request, [edge.organization_id]),
     }
-    return _show(request, edge, "Effective configuration", "console/effective.html", context)
+    return show(request, edge, "Effective configuration", "console/effective.html", context)
 
 
-def _show(
+def show(
     request: HttpRequest, edge: Edge, title: str, template: str, context: dict[str, Any]
 ) -> HttpResponseBase:
     shared = {

@@ -51,6 +51,15 @@ class EdgeAdmin(HistoricAdmin):
     fields = ["edge_id", "organization", "site", "name", "tags", "stage", "created_at", "retired_at"]
     change_form_outer_before_template = "console/edge_facts.html"
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("organization", "site", "head", "status")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Read once a request: the page's own part and Django's form show the same row."""
+        if not hasattr(request, "console_edge"):
+            request.console_edge = super().get_object(request, object_id, from_field)  # type: ignore[attr-defined]
+        return request.console_edge  # type: ignore[attr-defined]
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         return self.fields if obj else ["edge_id", "site", "name", "tags", "stage"]
 

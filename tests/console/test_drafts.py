@@ -2,12 +2,17 @@
 
 import re
 
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from configs import adopting, signing
+from configs.changes import Actor
 from configs.models import ChangeSet, Operation, State, Version
+from configs.rollouts.models import Rollout, RolloutWave
 from edges import tenancy
-from edges.models import Edge
+from edges.models import Edge, Stage
 from tests import build
 from tests.console.conftest import Caller
 from tests.console.test_desk import signed_in, text
@@ -205,3 +210,46 @@ def test_a_revert_of_what_others_changed_since_becomes_a_draft(published: build.
     (draft,) = drafts(published)
     assert done["Location"] == reverse("admin:console_draft", args=[draft.pk])
     assert "3,000 → 1,000" in text(client.get(done["Location"]))
+
+
+def test_a_wide_change_is_let_out_in_waves_of_ones_own(published: build.Cast) -> None:
+    client = signed_in(published.alice)
+    with tenancy.scope([published.acme.pk]):
+        Edge.objects.update(stage=Stage.IN_SERVICE)
+    page = put(client, published.acme_north, PERIOD, "set:organization", "2000")["Location"]
+    shown = text(client.get(page))
+    assert re.search(r'data-kind="primary" name="step" value="roll_out"', shown)
+    asked = {"step": "roll_out", "reason": "Waves", "preview_digest": digest_of(shown), "preset": "own"}
+    for wrong, said in (({}, "at least one wave"), ({"share_1": "a few"}, "neither a percentage")):
+        answer = client.post(page, asked | wrong)
+        assert (answer.status_code, said in text(answer), 'value="Waves"' in text(answer)) == (
+            422,
+            True,
+            True,
+        )
+    waves = {"share_1": "1", "share_2": "100 %", "bake_minutes": "7", "limit": "10 %", "on_fail": "hold"}
+    done = client.post(page, asked | waves)
+    with tenancy.scope([published.acme.pk]):
+        rollout = Rollout.objects.get()
+        names = [one.name for one in RolloutWave.objects.filter(rollout=rollout).order_by("position")]
+    assert done["Location"] == reverse("admin:console_rollout", args=[rollout.pk])
+    assert names[:2] == ["1 edge", "up to 100 %"]
+    knobs = ("bake_seconds", "bad_percent", "on_fail")
+    assert [rollout.policy[name] for name in knobs] == [420, 10, "hold"]
+
+
+def test_a_preview_takes_the_same_queries_for_any_number_of_edges(published: build.Cast) -> None:
+    client = signed_in(published.alice)
+    page = put(client, published.acme_north, PERIOD, "set:organization", "2000")["Location"]
+    counted = []
+    for number in (0, 12):
+        for index in range(number):
+            edge = build.make_edge(published.north, f"acme-more-{index}")
+            with tenancy.scope([published.acme.pk]):
+                adopting.adopt(edge=edge, actor=Actor("more"), now=build.NOW, signer=signing.signer())
+        client.get(page)
+        with CaptureQueriesContext(connection) as captured:
+            shown = text(client.get(page))
+        counted.append(len(captured))
+    assert "14 edges in 2 sites" in shown
+    assert counted[0] == counted[1] <= 45
