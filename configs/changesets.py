@@ -120,7 +120,7 @@ def preview_draft(*, organization_id: UUID, change_set_id: UUID, now: datetime) 
         row = draft(change_set_id)
         plan = publishing.prepare(organization_id, change_of(row), now=now)
         previewing.keep(organization_id, plan.preview, now=now)
-        touched = _conflicts(plan, row.base)
+        touched = touched_since(plan, row.base)
     return Drafted(row.pk, row.number, row.state, plan.preview, touched)
 
 
@@ -150,12 +150,9 @@ def revert(
     Errors: ChangeRefused (retirements are not revertible), NotInState, PreviewChanged, Unknown.
     """
     with tenancy.scope([organization_id]):
-        row = _find(change_set_id)
-        _require(row, State.PUBLISHED)
-        inverse = inverting.inverse(row)
-        change = Change(reason=reason, operations=inverse.operations, kind=Kind.REVERT, reverts=row.pk)
+        change, base = reverting(change_set_id, reason=reason)
         plan = publishing.prepare(organization_id, change, now=now)
-        touched = _conflicts(plan, inverse.base)
+        touched = touched_since(plan, base)
     if touched:
         return create_draft(
             organization_id=organization_id, change=change, actor=actor, now=now, conflicting=touched
@@ -164,7 +161,7 @@ def revert(
     def planner() -> Plan:
         _require(_find(change_set_id), State.PUBLISHED)
         plan = publishing.prepare(organization_id, change, now=now)
-        refuse_conflicts(plan, inverse.base)
+        refuse_conflicts(plan, base)
         return plan
 
     return publishing.publish_plan(
@@ -172,16 +169,29 @@ def revert(
     )
 
 
+def reverting(change_set_id: UUID, *, reason: str) -> tuple[Change, Mapping[str, int]]:
+    """The change that undoes a published one, and the revisions that it undoes. Needs a scope.
+
+    Errors: ChangeRefused, NotInState, Unknown.
+    """
+    row = _find(change_set_id)
+    _require(row, State.PUBLISHED)
+    inverse = inverting.inverse(row)
+    change = Change(reason=reason, operations=inverse.operations, kind=Kind.REVERT, reverts=row.pk)
+    return change, inverse.base
+
+
 def refuse_conflicts(plan: Plan, base: Mapping[str, int]) -> None:
     """Errors: Conflict when others touched the plan's paths since `base`."""
-    touched = _conflicts(plan, base)
+    touched = touched_since(plan, base)
     if touched:
         first = touched[0]
         place = f"{first['scope']}/{first['target']} {first['path']}".rstrip()
         raise Conflict(f"{place} was changed by #{first['number']} since.", paths=touched)
 
 
-def _conflicts(plan: Plan, base: Mapping[str, int]) -> list[dict[str, Any]]:
+def touched_since(plan: Plan, base: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What other change sets did to the plan's paths since `base`. One query at most."""
     return conflicts.since(
         plan.ground.organization.pk, plan.targets.operations, base=base, states=plan.states.values()
     )

@@ -129,7 +129,7 @@ def difference(*, edge: Edge, one: int, other: int) -> dict[str, Any]:
         "changed": list(found.changed),
         "removed": list(found.removed),
         "leaves": list(
-            _leaves_between(_bodies(before, found.touched, values), _bodies(after, found.touched, values))
+            leaves_between(_bodies(before, found.touched, values), _bodies(after, found.touched, values))
         ),
     }
 
@@ -138,7 +138,7 @@ def _bodies(row: Version, names: Iterable[str], values: Mapping[str, JsonValue])
     return {name: values[row.sections[name]] for name in names if name in row.sections}
 
 
-def _leaves_between(before: JsonObject, after: JsonObject) -> Iterable[dict[str, Any]]:
+def leaves_between(before: JsonObject, after: JsonObject) -> Iterable[dict[str, Any]]:
     old, new = ({join(path): leaf for path, leaf in leaves(body)} for body in (before, after))
     for path in sorted(set(old) | set(new)):
         if path == "" or (path in old and path in new and old[path] == new[path]):

@@ -136,7 +136,7 @@ def plan(
     """
     base = ground(organization_id)
     meant = targets.find(base.organization, change, now=now)
-    states = _states(base.organization, meant)
+    states = states_of(base.organization, meant)
     application = editing.apply({address: one.body for address, one in states.items()}, meant.operations)
     rebased = rebasing.rebase(states, application) if is_rebased else ()
     revisions = {address: uuid4() for address in application.bodies}
@@ -185,7 +185,7 @@ def _left_out(edge: EdgePlan) -> bool:
     return edge.why == "excluded" and not edge.facts.held
 
 
-def _states(organization: Organization, meant: Targets) -> dict[Address, LayerState]:
+def states_of(organization: Organization, meant: Targets) -> dict[Address, LayerState]:
     """The layers that operations name, as they are; those that do not exist yet are empty."""
     addresses = {one.address for one in meant.operations if one.op not in {"move", "retire"}}
     found = fleet.layers(

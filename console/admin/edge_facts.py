@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from configs.models import Hold, Version
+from console.admin import edge_story
 from console.admin.acts import ACTS
 from console.admin.links import layer_address
 from console.api import reach
@@ -91,6 +92,7 @@ def context(edge: Edge, who: OperatorPrincipal, now: datetime) -> dict[str, Any]
     said = words.describe(edge, now=now)
     status = getattr(edge, "status", None)
     hold = Hold.objects.filter(edge=edge, released_at=None).first()
+    newest = versions(edge)
     return {
         "edge": edge,
         "edge_words": [badge(said.headline), *(badge(flag) for flag in said.flags if flag != said.headline)],
@@ -100,7 +102,12 @@ def context(edge: Edge, who: OperatorPrincipal, now: datetime) -> dict[str, Any]
         "edge_log": (getattr(status, "last_attempt", None) or {}).get("log"),
         "edge_hold": hold,
         "edge_next": next_step(edge, said),
-        "edge_versions": _versions(edge),
+        "edge_versions": newest,
+        "edge_time": edge_story.local_time(edge, now),
+        "edge_why": edge_story.why(edge, said, newest),
+        "edge_parts": edge_story.parts(edge),
+        "edge_timeline": edge_story.timeline(edge, newest),
+        "edge_may_edit": reach.may(who, "edit", edge.organization_id, edge.site_id),
         "edge_keys": [
             {"key": key, "state": key_state(key, now), "revoke": _revoke(edge, key, who)}
             for key in keys.listed(edge)
@@ -110,7 +117,7 @@ def context(edge: Edge, who: OperatorPrincipal, now: datetime) -> dict[str, Any]
     }
 
 
-def _versions(edge: Edge) -> list[Version]:
+def versions(edge: Edge) -> list[Version]:
     rows = Version.objects.filter(edge=edge).select_related("change_set").defer("envelope")
     return list(rows.order_by("-number")[:SHOWN_VERSIONS])
 
@@ -125,7 +132,11 @@ def acts(edge: Edge, who: OperatorPrincipal, *, held: bool) -> list[dict[str, st
     """The acts that the role allows and the state makes sense of."""
     absent = {"release"} if not held else {"hold"}
     return [
-        {"name": act.label, "address": reverse("admin:console_act", args=[edge.pk, name])}
+        {
+            "name": act.label,
+            "address": reverse("admin:console_act", args=[edge.pk, name]),
+            "kind": "hardware" if act.act == "manage_keys" else "configuration",
+        }
         for name, act in ACTS.items()
         if name not in absent and reach.may(who, act.act, edge.organization_id, edge.site_id)
     ]

@@ -13,11 +13,12 @@ from django.urls import path
 from configs import history
 from configs.changes import Actor
 from configs.refusals import ChangeRefused, Refusal
-from console.admin import edge_facts
+from console.admin import draft_bar, edge_facts
 from console.admin.acts import ACTS, Deed, EdgeAct
 from console.admin.leaves import leaves
 from console.admin.links import edge_address
 from console.admin.site import desk, person
+from console.admin.words import count
 from console.api import reach
 from console.enrolling import command
 from doors.problems import Refused
@@ -63,7 +64,7 @@ def act_page(request: HttpRequest, edge_uid: Any, name: str) -> HttpResponseBase
                 return _show_token(request, edge, outcome)
             messages.success(request, f"Done: {act.label.lower()} of {edge.edge_id}.")
             return HttpResponseRedirect(edge_address(edge.pk))
-    return _show(request, edge, act.label, "console/act.html", context)
+    return show(request, edge, act.label, "console/act.html", context)
 
 
 def _deed(request: HttpRequest, edge: Edge, form: ActForm) -> Deed:
@@ -78,7 +79,7 @@ def _deed(request: HttpRequest, edge: Edge, form: ActForm) -> Deed:
 
 
 def _versions(edge: Edge, act: EdgeAct) -> list[Any]:
-    return edge_facts._versions(edge)[1:] if act.asks == "to_version" else []
+    return edge_facts.versions(edge)[1:] if act.asks == "to_version" else []
 
 
 def _said(refused: Exception) -> list[str]:
@@ -92,7 +93,7 @@ def _show_token(request: HttpRequest, edge: Edge, issued: tuple[str, Any]) -> Ht
     text, expires_at = issued
     line = command(request, text)
     context = {"command": line, "expires_at": expires_at}
-    response = _show(request, edge, "Enrollment token", "console/token.html", context)
+    response = show(request, edge, "Enrollment token", "console/token.html", context)
     response["Cache-Control"] = "no-store"
     return response
 
@@ -119,7 +120,7 @@ def revoke_page(request: HttpRequest, edge_uid: Any, key_id: str) -> HttpRespons
         else:
             messages.success(request, f"Key {key_id} of {edge.edge_id} is revoked.")
             return HttpResponseRedirect(edge_address(edge.pk))
-    return _show(request, edge, "Revoke a key", "console/revoke.html", context)
+    return show(request, edge, "Revoke a key", "console/revoke.html", context)
 
 
 def effective_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
@@ -127,19 +128,25 @@ def effective_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
     try:
         answer = history.effective(edge=edge)
     except Refusal as refused:
-        return _show(
+        return show(
             request, edge, "Effective configuration", "console/effective.html", {"refused": refused.detail}
         )
-    rows = leaves(answer)
+    asked = request.GET.get("path", "").strip()
+    rows = [row for row in leaves(answer) if asked.lower() in row["path"].lower()]
+    own = [row for row in rows if not row["is_derived"]]
     context = {
         "version": answer["version"],
-        "leaves": [row for row in rows if not row["is_derived"]],
+        "asked": asked,
+        "shown": count(len(own), "value"),
+        "leaves": own,
         "derived": [row for row in rows if row["is_derived"]],
+        "may_edit": reach.may(person(request), "edit", edge.organization_id, edge.site_id),
+        "drafts": draft_bar.bar(request, [edge.organization_id]),
     }
-    return _show(request, edge, "Effective configuration", "console/effective.html", context)
+    return show(request, edge, "Effective configuration", "console/effective.html", context)
 
 
-def _show(
+def show(
     request: HttpRequest, edge: Edge, title: str, template: str, context: dict[str, Any]
 ) -> HttpResponseBase:
     shared = {

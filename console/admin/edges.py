@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from configs import adopting, signing
 from configs.changes import Actor
 from console import fleet
-from console.admin import edge_facts
+from console.admin import draft_bar, edge_facts
 from console.admin.scoping import HistoricAdmin
 from console.admin.site import desk, person
 from edges import organizing, words
@@ -51,6 +51,15 @@ class EdgeAdmin(HistoricAdmin):
     fields = ["edge_id", "organization", "site", "name", "tags", "stage", "created_at", "retired_at"]
     change_form_outer_before_template = "console/edge_facts.html"
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("organization", "site", "head", "status")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Read once a request: the page's own part and Django's form show the same row."""
+        if not hasattr(request, "console_edge"):
+            request.console_edge = super().get_object(request, object_id, from_field)  # type: ignore[attr-defined]
+        return request.console_edge  # type: ignore[attr-defined]
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         return self.fields if obj else ["edge_id", "site", "name", "tags", "stage"]
 
@@ -83,7 +92,10 @@ class EdgeAdmin(HistoricAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponseBase:
         edge = self.get_object(request, object_id)
-        more = edge_facts.context(edge, person(request), request.now) if edge else {}  # type: ignore[attr-defined]
+        more = {}
+        if edge:
+            more = edge_facts.context(edge, person(request), request.now)  # type: ignore[attr-defined]
+            more["drafts"] = draft_bar.bar(request, [edge.organization_id])
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

@@ -92,6 +92,8 @@ def fleet_page(request: HttpRequest) -> HttpResponseBase:
         "edges": _rows(_one_page(rows, chosen, asked, number, now), now),
         "number": number,
         "pages": pages,
+        "may_edit": somewhere(request, "edit", by_site=True),
+        "change_all": f"{reverse('admin:console_selection')}?{urlencode({**asked, 'all': 1})}",
         "newer": _address(asked, page=number - 1) if number > 1 else "",
         "older": _address(asked, page=number + 1) if number < pages else "",
     }
@@ -130,10 +132,16 @@ def _digest(cause: tuple[str, str]) -> str:
     return hashlib.sha256("\0".join(cause).encode()).hexdigest()[:16]
 
 
-def _one_page(
-    rows: QuerySet[Edge], chosen: Sequence[Group], asked: Mapping[str, str], number: int, now: datetime
+def matching(request: HttpRequest, asked: Mapping[str, str], now: datetime) -> QuerySet[Edge]:
+    """Every edge that a fleet's filter shows. Two queries."""
+    rows = _within(request, asked)
+    groups = alike.groups(rows, now, matching=_text(asked))
+    return _chosen(rows, [group for group in groups if _is_asked(group, asked)], asked, now)
+
+
+def _chosen(
+    rows: QuerySet[Edge], chosen: Sequence[Group], asked: Mapping[str, str], now: datetime
 ) -> QuerySet[Edge]:
-    """The edges of one page, with their places and the change that brought what is desired. One query."""
     text = _text(asked)
     rows = rows.filter(text) if text is not None else rows
     rows = rows.filter(stage__in={group.stage for group in chosen})
@@ -142,6 +150,14 @@ def _one_page(
     if asked["cause"] and chosen:
         code, detail = chosen[0].cause
         rows = rows.filter(Q(code=code, detail=detail))
+    return rows
+
+
+def _one_page(
+    rows: QuerySet[Edge], chosen: Sequence[Group], asked: Mapping[str, str], number: int, now: datetime
+) -> QuerySet[Edge]:
+    """The edges of one page, with their places and the change that brought what is desired. One query."""
+    rows = _chosen(rows, chosen, asked, now)
     brought = Version.objects.filter(edge=OuterRef("pk"), number=OuterRef("head__version"))
     change = JSONObject(pk="change_set_id", number="change_set__number", by="change_set__author")
     page = rows.select_related("site", "organization", "head", "status").only(*LINE)

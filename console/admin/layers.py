@@ -15,7 +15,7 @@ from django.urls import path, reverse
 from configs import layers, signing
 from configs.changes import Actor, Address, Operation
 from configs.refusals import ChangeRefused, Refusal
-from console.admin import json_box, layer_rollouts, words
+from console.admin import draft_bar, json_box, layer_rollouts, words
 from console.admin.site import desk, person
 from console.api import reach
 from doors.bodies import MAX_DEPTH, OPERATOR_BYTES
@@ -169,6 +169,7 @@ def _show(
         "preview": page.preview,
         "errors": page.errors,
         "may_publish": may_publish,
+        "drafts": draft_bar.bar(request, [organization.pk]),
     }
     return TemplateResponse(request, "console/layer.html", context, status=422 if page.errors else 200)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.admin.words import shown
+from edge_protocol.fields import field_at
 from edge_protocol.pointers import MISSING, lookup, split
 
 BADGES = {"organization": "organization", "site": "site", "edge": "edge", "registry": "profile registry"}
@@ -19,6 +20,7 @@ def leaves(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
             {
                 "path": pointer or "/",
                 "value": "" if value is MISSING else shown(value),
+                "unit": (field_at(document, split(pointer)) or {}).get("x-unit", ""),
                 "is_derived": origin["scope"] == "registry",
                 "layer": BADGES.get(origin["scope"], origin["scope"]),
                 "target": origin["target"],

@@ -152,7 +152,7 @@ def _draft(request: HttpRequest, organization: Organization, change: Change) -> 
         now=request.now,  # type: ignore[attr-defined]
     )
     messages.success(request, f"Draft #{drafted.number} is ready: look at what it does, then publish it.")
-    return HttpResponseRedirect(reverse("admin:configs_changeset_change", args=[drafted.change_set_id]))
+    return HttpResponseRedirect(reverse("admin:console_draft", args=[drafted.change_set_id]))
 
 
 def said(refused: Refusal) -> list[str]:

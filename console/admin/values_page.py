@@ -15,8 +15,10 @@ from django.views.decorators.http import require_safe
 from configs import valuing
 from configs.models import Revision
 from configs.refusals import Unknown
+from console.admin import draft_bar
 from console.admin.leaves import BADGES
 from console.admin.links import edge_address
+from console.admin.scoping import somewhere
 from console.admin.site import desk, person
 from console.admin.words import count, shown
 from console.api import reach
@@ -42,6 +44,7 @@ def values_page(request: HttpRequest) -> HttpResponseBase:
         "title": "Values",
         "organizations": organizations,
         "asked": asked,
+        "drafts": draft_bar.bar(request, [one.pk for one in organizations]),
     }
     if organizations:
         context |= _found(request, asked)
@@ -66,6 +69,7 @@ def _found(request: HttpRequest, asked: dict[str, str]) -> dict[str, Any]:
         "summary": f"{count(len(found.groups), 'value')} on {count(found.edges, 'edge')}",
         "groups": [_line(group, asked) for group in found.groups],
         "history": f"{reverse('admin:console_history')}?{urlencode({**asked, 'value': ''})}",
+        "may_edit": somewhere(request, "edit", by_site=True),
         "chosen": chosen and _line(chosen, asked),
         "edges": _edges(request, chosen) if chosen else None,
     }
@@ -83,6 +87,7 @@ def _line(group: valuing.Group, asked: dict[str, str]) -> dict[str, Any]:
         "value": "nothing" if group.value is MISSING else shown(group.value),
         "count": f"{len(group.edges):,}",
         "address": f"?{urlencode({**asked, 'value': group.key})}",
+        "change": f"{reverse('admin:console_selection')}?{urlencode({**asked, 'value': group.key})}",
         "set_in": ", ".join(
             f"{number:,} by {BADGES.get(scope, scope)}" for scope, number in group.set_in.most_common()
         ),

@@ -194,6 +194,14 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/transfer/<str:org>/": _both(*[Page("read", foreign=MISSING)] * 2),
     "admin/edges/bulk/": _both(Page("manage_edges"), Page("manage_edges", frozenset({422}))),
     f"{EDGE}copy/": _both(Page("edit", foreign=MISSING), Page("edit", frozenset({422}), foreign=MISSING)),
+    f"{EDGE}versions/": _both(Page("read", foreign=MISSING), NO_POST),
+    f"{EDGE}compare/": _both(Page("read", foreign=MISSING), NO_POST),
+    f"{EDGE}value/": _both(Page("edit", foreign=MISSING), Page("edit", frozenset({422}), foreign=MISSING)),
+    "admin/changes/<uuid:change_set>/revert/": _both(
+        Page("read", foreign=MISSING), Page("publish", frozenset({422}), foreign=MISSING)
+    ),
+    "admin/changes/new/": _both(ANYBODY, Page(None, frozenset({422}), member=False)),
+    "admin/drafts/<uuid:draft>/": _both(Page("read", foreign=MISSING), Page("edit", foreign=MISSING)),
     f"{EDGE}effective/": _both(*[Page("read", foreign=MISSING)] * 2),
     f"{EDGE}keys/<str:key_id>/revoke/": _both(
         Page("manage_keys", foreign=MISSING), Page("manage_keys", frozenset({302, 422}), foreign=MISSING)

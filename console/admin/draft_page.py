@@ -1,0 +1,207 @@
+"""One draft: its steps, what publishing it would do, and the ways to publish it. Of any kind of draft."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import path
+
+from configs import changesets, drafting, forecasting, signing
+from configs.changes import Actor
+from configs.models import ChangeSet, State
+from configs.refusals import ChangeRefused, Conflict, PreviewChanged, Refusal
+from configs.rollouts import starting
+from configs.stored import operations_of, step
+from console.admin import forecast_words, rollout_pages, words
+from console.admin.links import change_address
+from console.admin.site import desk, person
+from console.admin.transfer_pages import said
+from console.admin.waves import WavesForm
+from console.api import reach
+from doors.problems import Refused
+from edges.roles import Act
+
+LONGEST_REASON = 500
+
+
+def draft_page(request: HttpRequest, draft: UUID) -> HttpResponseBase:
+    row = reached(request, draft, "edit" if request.method == "POST" else "read")
+    if row.state != State.DRAFT:
+        messages.info(
+            request, f"#{row.number} is no draft any more: it is {row.get_state_display().lower()}."
+        )
+        return HttpResponseRedirect(change_address(row.pk))
+    context: dict[str, Any] = {}
+    if request.method == "POST":
+        answer = _posted(request, row, context)
+        if answer is not None:
+            return answer
+    return _show(request, row, context)
+
+
+def reached(request: HttpRequest, pk: UUID, act: Act) -> ChangeSet:
+    """The change set, when the person may do this to it. Raises: Http404, PermissionDenied."""
+    try:
+        return reach.change_set(person(request), pk, act)
+    except Refused as refused:
+        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+
+
+def may(request: HttpRequest, pk: UUID, act: Act) -> bool:
+    try:
+        reach.change_set(person(request), pk, act)
+    except Refused:
+        return False
+    return True
+
+
+def actor(request: HttpRequest) -> Actor:
+    who = person(request)
+    return Actor(who.username, who.user_id)
+
+
+def _posted(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase | None:
+    """What was asked for; None: the page again, with what is in the context."""
+    does = STEPS.get(request.POST.get("step", ""))
+    if does is None:
+        return None
+    if does in (_publish, _roll_out) and not may(request, row.pk, "publish"):
+        raise PermissionDenied
+    try:
+        return does(request, row, context)
+    except PreviewChanged as changed:
+        context |= {"refused": [changed.detail], "status": 409}
+        context["differs"] = forecast_words.differs(changed.extra.get("difference") or [])
+    except Conflict as conflict:
+        context |= {"refused": [conflict.detail, *_next_step(conflict)], "status": 409}
+    except Refusal as refused:
+        context |= {"refused": said(refused), "status": 422}
+    return None
+
+
+def _next_step(conflict: Conflict) -> list[str]:
+    if conflict.extra.get("paths"):
+        return ["Nothing was lost: look at what they did below, and take the newest base if yours is right."]
+    return []
+
+
+def _take_out(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase:  # noqa: ARG001
+    now = request.now  # type: ignore[attr-defined]
+    key = request.POST.get("key", "")
+    left = drafting.take_out(change_set_id=row.pk, key=key, actor=actor(request), now=now)
+    if not left.steps:
+        messages.success(request, f"That was the last step: draft #{row.number} is discarded.")
+        return HttpResponseRedirect(change_address(row.pk))
+    messages.success(request, f"Taken out: {words.count(left.steps, 'change')} left.")
+    return HttpResponseRedirect(request.path)
+
+
+def _discard(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase:  # noqa: ARG001
+    changesets.cancel(
+        organization_id=row.organization_id,
+        change_set_id=row.pk,
+        reason="discarded",
+        actor=actor(request),
+        now=request.now,  # type: ignore[attr-defined]
+    )
+    messages.success(request, f"Draft #{row.number} is discarded. Nothing was published.")
+    return HttpResponseRedirect(change_address(row.pk))
+
+
+def _take_newest(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase:  # noqa: ARG001
+    drafting.take_newest_base(change_set_id=row.pk, now=request.now)  # type: ignore[attr-defined]
+    messages.success(request, "The draft stands on the newest layers now. Look at what it does.")
+    return HttpResponseRedirect(request.path)
+
+
+def _publish(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase | None:
+    reason, digest = reason_of(request, context), request.POST.get("preview_digest", "")
+    if context.get("refused"):
+        return None
+    asked = request.POST.get("needs_count", "")
+    if asked and request.POST.get("count", "").strip().replace(",", "") != asked:
+        context |= {"refused": [f"Type {asked}, the number of edges, to publish to all of them at once."]}
+        return None
+    outcome = changesets.publish_draft(
+        organization_id=row.organization_id,
+        change_set_id=row.pk,
+        actor=actor(request),
+        now=request.now,  # type: ignore[attr-defined]
+        signer=signing.signer(),
+        reason=reason,
+        preview_digest=digest,
+    )
+    messages.success(request, f"Published as #{outcome.number}. {words.sentence(outcome.to_dict())}")
+    return HttpResponseRedirect(change_address(row.pk))
+
+
+def _roll_out(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase | None:
+    reason, form = reason_of(request, context), WavesForm(request.POST)
+    if not form.is_valid():
+        context["refused"] = [*context.get("refused", []), *form.complaints()]
+    if context.get("refused"):
+        return None
+    rollout = starting.start(
+        organization_id=row.organization_id,
+        change_set_id=row.pk,
+        wish=form.wish(),
+        actor=actor(request),
+        now=request.now,  # type: ignore[attr-defined]
+        reason=reason,
+        preview_digest=request.POST.get("preview_digest", ""),
+    )
+    messages.success(request, "The rollout has begun. Its first wave opens within seconds.")
+    return HttpResponseRedirect(rollout_pages.address(rollout.pk))
+
+
+def reason_of(request: HttpRequest, context: dict[str, Any]) -> str:
+    """The reason that was typed; what is wrong with it goes into the context."""
+    typed = request.POST.get("reason", "").strip()
+    if not typed or len(typed) > LONGEST_REASON:
+        context["refused"] = [f"Say why, in at most {LONGEST_REASON} characters: it stands in the history."]
+    return typed
+
+
+STEPS: dict[str, Callable[[HttpRequest, ChangeSet, dict[str, Any]], HttpResponseBase | None]] = {
+    "take_out": _take_out,
+    "discard": _discard,
+    "take_newest": _take_newest,
+    "publish": _publish,
+    "roll_out": _roll_out,
+}
+
+
+def _show(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase:
+    stored = [step(one) for one in operations_of(row)]
+    shared = {
+        **desk.each_context(request),
+        "title": f"Draft #{row.number} of {row.organization.name}",
+        "draft": row,
+        "draft_address": change_address(row.pk),
+        "steps": forecast_words.steps(drafting.bundles(stored)),
+        "reason": request.POST.get("reason", row.reason),
+        "may_edit": may(request, row.pk, "edit"),
+        "may_publish": may(request, row.pk, "publish"),
+        "waves": WavesForm(request.POST if request.method == "POST" else None),
+    }
+    try:
+        found = forecasting.of_draft(
+            organization_id=row.organization_id,
+            change_set_id=row.pk,
+            now=request.now,  # type: ignore[attr-defined]
+        )
+        shared |= forecast_words.told(found)
+    except ChangeRefused as refused:
+        shared["errors"] = forecast_words.errors(refused.errors)
+    except Refusal as refused:
+        shared["errors"] = [{"detail": refused.detail}]
+    status = context.get("status", 422) if context.get("refused") else 200
+    return TemplateResponse(request, "console/draft.html", shared | context, status=status)
+
+
+desk.pages.append(path("drafts/<uuid:draft>/", desk.admin_view(draft_page), name="console_draft"))
