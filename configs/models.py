@@ -217,6 +217,9 @@ class ChangeSet(TenantModel):
             models.UniqueConstraint(fields=["organization", "number"], name="configs_change_set_number")
         ]
 
+    def __str__(self) -> str:
+        return f"#{self.number}"
+
 
 class Operation(TenantModel):
     """One step of a change set. `value` and `old` (what the layer had at the path) are canonical JSON."""
@@ -288,6 +291,9 @@ class Version(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["edge", "number"], name="configs_version_number")]
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
 
 
 class Quarantine(TenantModel):

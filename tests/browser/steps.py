@@ -2,12 +2,10 @@
 
 import base64
 import hmac
-import json
 import re
 import struct
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from playwright.sync_api import Locator, expect
 
@@ -34,7 +32,7 @@ def _use(screen: Screen, target: Locator) -> None:
 
 
 def fill(screen: Screen, label: str, text: str) -> None:
-    screen.reach(screen.page.get_by_label(label))
+    screen.reach(screen.page.get_by_label(label).first)
     screen.page.keyboard.press("Control+a")
     screen.page.keyboard.insert_text(text)
 
@@ -103,22 +101,38 @@ def open_page(screen: Screen, name: str) -> None:
     follow(screen, re.compile(rf"{name}$"), screen.page.get_by_role("navigation"))
 
 
-def open_site_layer(screen: Screen, site: str) -> None:
-    open_page(screen, "Sites")
-    row = screen.page.get_by_role("row").filter(has=screen.page.get_by_role("link", name=site, exact=True))
-    follow(screen, "Edit the layer", row)
+def follow_first(screen: Screen, within: Locator) -> None:
+    _use(screen, within.get_by_role("link").first)
 
 
-def preview(screen: Screen, layer: Mapping[str, Any], reason: str) -> None:
-    """What this layer would do; the page then says it."""
-    fill(screen, "The layer, as JSON", json.dumps(layer, indent=2))
-    fill(screen, "Why do you change this?", reason)
-    press(screen, "Preview")
+def choose(screen: Screen, label: str) -> None:
+    """The radio button whose words begin so: one stop of the Tab key, then arrows."""
+    wanted = screen.page.get_by_role("radio", name=re.compile(f"^{re.escape(label)}"))
+    group = screen.page.get_by_role("radio")
+    checked = next(one for one in group.all() if one.is_checked())
+    screen.reach(checked)
+    for _ in range(group.count()):
+        if wanted.is_checked():
+            return
+        screen.page.keyboard.press("ArrowDown")
+    raise AssertionError(f"{screen.path}: the arrow keys do not lead to {label}")
 
 
-def previewed_edges(screen: Screen) -> set[str]:
-    """The edges that the preview names."""
-    text = screen.page.get_by_role("region", name="Preview").inner_text()
+def own_waves(screen: Screen, *shares: str, bake_minutes: int) -> None:
+    preset = screen.page.get_by_label("Preset")
+    screen.reach(preset)
+    screen.page.keyboard.type("my")  # a list chooses by its first letters
+    expect(preset).to_have_value("own")
+    screen.reach(screen.page.get_by_text("My own waves", exact=True))
+    screen.page.keyboard.press("Enter")
+    for number, share in enumerate(shares, 1):
+        fill(screen, f"Wave {number}", share)
+    fill(screen, "Watch each wave for (minutes)", str(bake_minutes))
+
+
+def named_edges(screen: Screen, region: str) -> set[str]:
+    """The edges that a part of the page names."""
+    text = screen.page.get_by_role("region", name=region).inner_text()
     return set(re.findall(r"[a-z]+-[a-z]+-\d+", text))
 
 
