@@ -10,13 +10,22 @@ function offerScrolling(changes) {
   }
 }
 
-document.addEventListener("DOMContentLoaded", () => {
-  document.getElementById("content")?.setAttribute("role", "main");
-  const sizes = new ResizeObserver(offerScrolling);
-  document.querySelectorAll(".ems-scroll").forEach((one) => sizes.observe(one));
+const sizes = new ResizeObserver(offerScrolling);
+
+// Also after live.js brought a part of the page up to date, which knows nothing of what was added here.
+function dress() {
+  const scrolling = [...document.querySelectorAll(".ems-scroll")];
+  offerScrolling(scrolling.map((target) => ({ target })));
+  scrolling.forEach((one) => sizes.observe(one));
   for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
     const owner = icon.closest("a, button");
     const isAlone = owner && owner.textContent.trim() === icon.textContent.trim();
     if (!isAlone) icon.setAttribute("aria-hidden", "true");
   }
+}
+
+document.addEventListener("ems:refreshed", dress);
+document.addEventListener("DOMContentLoaded", () => {
+  document.getElementById("content")?.setAttribute("role", "main");
+  dress();
 });

@@ -42,7 +42,7 @@
       const answer = await fetch(location.href, { credentials: "same-origin", cache: "no-store" });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.querySelector("[data-live]");
-      if (answer.ok && fresh) morph(part, fresh);
+      if (answer.ok && fresh) { morph(part, fresh); document.dispatchEvent(new Event("ems:refreshed")); }
       else say("You are signed out, or this is gone. Load the page again.");
     } catch {
       say("The server does not answer. What you see may be old; this page keeps asking.");
