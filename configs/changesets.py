@@ -120,7 +120,7 @@ def preview_draft(*, organization_id: UUID, change_set_id: UUID, now: datetime) 
         row = draft(change_set_id)
         plan = publishing.prepare(organization_id, change_of(row), now=now)
         previewing.keep(organization_id, plan.preview, now=now)
-        touched = touched_since(plan, row.base)
+        touched = _conflicts(plan, row.base)
     return Drafted(row.pk, row.number, row.state, plan.preview, touched)
 
 
@@ -152,7 +152,7 @@ def revert(
     with tenancy.scope([organization_id]):
         change, base = reverting(change_set_id, reason=reason)
         plan = publishing.prepare(organization_id, change, now=now)
-        touched = touched_since(plan, base)
+        touched = _conflicts(plan, base)
     if touched:
         return create_draft(
             organization_id=organization_id, change=change, actor=actor, now=now, conflicting=touched
@@ -183,15 +183,14 @@ def reverting(change_set_id: UUID, *, reason: str) -> tuple[Change, Mapping[str,
 
 def refuse_conflicts(plan: Plan, base: Mapping[str, int]) -> None:
     """Errors: Conflict when others touched the plan's paths since `base`."""
-    touched = touched_since(plan, base)
+    touched = _conflicts(plan, base)
     if touched:
         first = touched[0]
         place = f"{first['scope']}/{first['target']} {first['path']}".rstrip()
         raise Conflict(f"{place} was changed by #{first['number']} since.", paths=touched)
 
 
-def touched_since(plan: Plan, base: Mapping[str, int]) -> list[dict[str, Any]]:
-    """What other change sets did to the plan's paths since `base`. One query at most."""
+def _conflicts(plan: Plan, base: Mapping[str, int]) -> list[dict[str, Any]]:
     return conflicts.since(
         plan.ground.organization.pk, plan.targets.operations, base=base, states=plan.states.values()
     )

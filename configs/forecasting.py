@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from django.db.models import QuerySet
 
-from configs import changesets, fleet, history, previewing, publishing, ranging
+from configs import changesets, conflicts, fleet, history, previewing, publishing, ranging
 from configs.changes import Change, Operation
 from configs.deciding import EdgePlan
 from configs.outcomes import Preview, Why
@@ -105,7 +105,9 @@ def _forecast(organization_id: UUID, change: Change, base: Mapping[str, int], no
     return Forecast(
         preview=preview,
         steps=change.operations,
-        touched=changesets.touched_since(plan, base),
+        touched=conflicts.since(
+            organization_id, plan.targets.operations, base=base, states=plan.states.values()
+        ),
         differences=contents.differences(),
         times=contents.times(),
         changes_layers=_changes(plan),

@@ -88,6 +88,14 @@ def facts(edge: Edge) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
+def gap(edge: Edge) -> dict[str, int] | None:
+    """The versions that it runs and should run, where they are two."""
+    head, status = getattr(edge, "head", None), getattr(edge, "status", None)
+    if head is None or status is None or status.running_version in (0, head.version):
+        return None
+    return {"running": status.running_version, "desired": head.version}
+
+
 def context(edge: Edge, who: OperatorPrincipal, now: datetime) -> dict[str, Any]:
     said = words.describe(edge, now=now)
     status = getattr(edge, "status", None)
@@ -103,6 +111,7 @@ def context(edge: Edge, who: OperatorPrincipal, now: datetime) -> dict[str, Any]
         "edge_hold": hold,
         "edge_next": next_step(edge, said),
         "edge_versions": newest,
+        "edge_gap": gap(edge),
         "edge_time": edge_story.local_time(edge, now),
         "edge_why": edge_story.why(edge, said, newest),
         "edge_parts": edge_story.parts(edge),

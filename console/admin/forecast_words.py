@@ -68,7 +68,7 @@ def heads(differences: Iterable[Difference]) -> list[dict[str, str]]:
 def sentence(found: Forecast) -> str:
     affected = [place for one in found.differences for place in one.edges]
     if not affected:
-        return "No edge changes now, but the layers do: edges that come later take it."
+        return "No edge changes now, but the layers do."
     return f"{reach(affected)} will get a new version."
 
 

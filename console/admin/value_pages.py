@@ -14,11 +14,10 @@ from configs import history, layers
 from configs.changes import Address, Operation
 from configs.models import Scope
 from configs.refusals import Refusal
-from console.admin import draft_bar, edge_pages, typed
+from console.admin import draft_bar, edge_pages, forecast_words, typed
 from console.admin.leaves import BADGES
 from console.admin.site import desk, person
 from console.admin.transfer_pages import said
-from console.admin.words import shown
 from console.api import reach
 from doors.bodies import OPERATOR_BYTES
 from edge_protocol.canonical import JsonObject
@@ -58,7 +57,7 @@ def value_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
         return _show(request, edge, pointer, {"refused": [wrong]})
     choices = list(_choices(request, edge, pointer, origin))
     context: dict[str, Any] = {
-        "current": _current(lookup(document, steps), origin),
+        "current": _current(lookup(document, steps), origin, (field or {}).get("x-unit", "")),
         "control": typed.control(field, lookup(document, steps)),
         "choices": choices,
         "chosen": choices[0]["act"] if choices else "",
@@ -86,19 +85,19 @@ def unknown(steps: Path, *, known: bool) -> str:
     return ""
 
 
-def _current(value: Any, origin: dict[str, Any] | None) -> str:
+def _current(value: Any, origin: dict[str, Any] | None, unit: str) -> str:
     if value is MISSING:
         return "It has no value of its own now: what the software takes by default holds."
+    now = f"It is {forecast_words.value(value)}{' ' + unit if unit else ''} now"
     if origin is None:
-        return f"It is {shown(value)} now."
+        return f"{now}."
     if origin["scope"] == "registry":
-        return f"It is {shown(value)} now, from the device's profile."
+        return f"{now}, from the device's profile."
     hides = "".join(
-        f" This hides {shown(one['value'])} of the {one['scope']}." for one in origin.get("hides", ())
+        f" This hides {forecast_words.value(one['value'])} of the {one['scope']}."
+        for one in origin.get("hides", ())
     )
-    return (
-        f"It is {shown(value)} now, set by the {BADGES.get(origin['scope'], '')} {origin['target']}.{hides}"
-    )
+    return f"{now}, set by the {BADGES.get(origin['scope'], '')} {origin['target']}.{hides}"
 
 
 def _choices(

@@ -102,6 +102,7 @@ def test_changes_gather_in_one_draft_which_is_previewed_and_published(published:
     assert drafts(published) == []
     with tenancy.scope([published.acme.pk]):
         assert Version.objects.get(edge=edge, number=2).change_set.reason == "Summer"
+    assert "Summer" in text(client.get(reverse("admin:console_effective", args=[edge.pk])))
 
 
 def test_steps_are_taken_out_and_the_last_one_ends_the_draft(published: build.Cast) -> None:

@@ -46,6 +46,7 @@ def test_a_failed_edge_says_why_first(published: build.Cast, alice: Caller) -> N
     assert "cycle 812 took 400 ms" in told
     assert "/core_cycle/period_ms</code>: 1,000 → 250" in told
     assert told.index('href="#why"') < told.index("It runs<")
+    assert "?one=1&amp;other=2" in told
 
 
 def test_a_healthy_edge_shows_its_parts_and_what_happened(published: build.Cast) -> None:
