@@ -18,6 +18,9 @@ from configs import jobs, signing
 from configs.jobs import Due
 from configs.refusals import Refusal
 from configs.rollouts import running, starting
+from configs.timed import ending, scheduling
+from configs.timed.ending import end_due
+from configs.timed.running import publish_due
 from edges import tenancy
 from sync_api.pool import listen_conninfo
 
@@ -40,7 +43,29 @@ def _rollout(due: Due, now: datetime) -> object:
     )
 
 
-HANDLERS: Mapping[str, Handler] = {starting.KIND: _rollout}
+def _publish(due: Due, now: datetime) -> None:
+    publish_due(
+        organization_id=due.organization_id,
+        change_set_id=due.subject,
+        now=now,
+        signer=signing.signer(),
+    )
+
+
+def _end(due: Due, now: datetime) -> None:
+    end_due(
+        organization_id=due.organization_id,
+        change_set_id=due.subject,
+        now=now,
+        signer=signing.signer(),
+    )
+
+
+HANDLERS: Mapping[str, Handler] = {
+    starting.KIND: _rollout,
+    scheduling.KIND: _publish,
+    ending.KIND: _end,
+}
 
 
 class Worker:
