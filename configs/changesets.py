@@ -129,9 +129,9 @@ def publish_draft(
 
 
 def preview_draft(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> Drafted:
-    """What publishing a draft would do now, and what others touched. Errors: ChangeRefused, NotInState."""
+    """What publishing what waits would do now, and what others touched. Errors: ChangeRefused, NotInState."""
     with tenancy.scope([organization_id]):
-        row = draft(change_set_id)
+        row = draft(change_set_id, *CANCELLED)
         plan = publishing.prepare(organization_id, change_of(row), now=now)
         previewing.keep(organization_id, plan.preview, now=now)
         touched = _conflicts(plan, row.base)

@@ -9,6 +9,8 @@ from django.db import Error, connection
 from psycopg_pool import PoolTimeout
 
 from configs.timed.models import Progress
+from edges import hints
+from edges.hints import Hint
 
 PHASES = ("waiting", "planning", "signing", "storing", "published", "refused")
 Tell = Callable[[str, int, int], None]  # phase, done, of (0: not counted)
@@ -37,6 +39,8 @@ def keep(
 def aloud(organization_id: UUID, change_set_id: UUID) -> Tell:
     """Tells on a connection of its own, which commits at once; that nobody can be told stops nothing."""
 
+    hint = Hint("change_set", organization_id, None, str(change_set_id))
+
     def tell(phase: str, done: int, of: int) -> None:
         own = connection.copy()
         try:
@@ -44,6 +48,7 @@ def aloud(organization_id: UUID, change_set_id: UUID) -> Tell:
                 cursor.execute("SELECT set_config('ems.orgs', %s, false)", [str(organization_id)])
                 cursor.execute(_TELL, [phase, done, of, change_set_id, organization_id])
                 cursor.execute("SELECT set_config('ems.orgs', '', false)")
+                cursor.execute("SELECT pg_notify(%s, %s)", [hints.CHANNEL, hint.payload()])
         except (Error, PoolTimeout) as lost:
             logger.warning("progress of %s: %s", change_set_id, lost)
         finally:

@@ -3,6 +3,7 @@
 from console.admin import (
     audit_page,
     bulk_page,
+    change_set_pages,
     edge_pages,
     edges,
     fleet_page,
@@ -25,6 +26,7 @@ from console.admin import (
 __all__ = [
     "audit_page",
     "bulk_page",
+    "change_set_pages",
     "edge_pages",
     "edges",
     "fleet_page",

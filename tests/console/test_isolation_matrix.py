@@ -32,7 +32,9 @@ TARGETS = ("own", "same_org", "other_org", "unknown")
 # Under the address of their own parent: what is somebody else's, and what is nobody's.
 CROSSED = ("crossed", "lost")
 # Parameters that say the same of everybody.
-COMMON = frozenset({"path", "url", "app_label", "profile", "root_version", "number", "one", "other", "name"})
+COMMON = frozenset(
+    {"path", "url", "app_label", "profile", "root_version", "number", "one", "other", "name", "deed"}
+)
 # What differs between two equal answers: names from the address, request ids, forgery tokens, moments.
 REFUSED = frozenset({302, 401, 403, 404})
 VOLATILE = re.compile(
@@ -198,7 +200,13 @@ def values_of(world: World, cell: Cell) -> dict[str, str]:
     model = "/".join(cell.route.pattern.split("/")[1:3])
     values["object_id"] = values.get(model, "")
     values["version_id"] = values.get(f"history {model}", "")
-    values |= {"name": "rollback", "app_label": "edges", "url": "nowhere", "change_set": values["done"]}
+    values |= {
+        "name": "rollback",
+        "deed": "cancel",
+        "app_label": "edges",
+        "url": "nowhere",
+        "change_set": values["done"],
+    }
     values |= expectations.STATIC
     if isinstance(cell.expectation, Call):
         named = dict(cell.expectation.values)

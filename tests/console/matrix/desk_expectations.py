@@ -179,6 +179,12 @@ SITE: dict[str, dict[str, Page]] = {
     f"{ROLLOUT}act/<str:name>/": _both(
         Page("rollback", foreign=MISSING), Page("rollback", frozenset({302, 422}), foreign=MISSING)
     ),
+    "admin/change-sets/<uuid:change_set>/act/<str:deed>/": _both(
+        Page("edit", foreign=MISSING), Page("edit", frozenset({422}), foreign=MISSING)
+    ),
+    "admin/approvals/<str:org>/": _both(
+        Page("read", foreign=MISSING), Page("manage_edges", LOGIN, foreign=MISSING)
+    ),
     "admin/layers/<str:org>/<str:scope>/<str:target>/": _both(
         Page("read", foreign=MISSING), Page("read", frozenset({200, 422}), foreign=MISSING)
     ),

@@ -57,6 +57,10 @@ def why(_: Mapping[str, str]) -> dict[str, str]:
     return {"reason": "matrix"}
 
 
+def comment(_: Mapping[str, str]) -> dict[str, str]:
+    return {"comment": "matrix"}
+
+
 def recall(_: Mapping[str, str]) -> dict[str, str]:
     return {"reason": "matrix", "scope": "all"}
 
@@ -212,6 +216,17 @@ API: dict[str, dict[str, Call]] = {
     f"{ROLLOUT}/roll-back": {"POST": Call("rollback", body=recall)},
     f"{ROLLOUT}/cancel": {"POST": Call("publish", body=why)},
     f"{ROLLOUT}/advance": {"POST": Call("publish", frozenset({409}), body=why)},
+    f"{SET}/schedule": {"POST": Call("publish", frozenset({202}), body=lambda _: {}, values=DRAFT)},
+    f"{SET}/unschedule": {"POST": Call("publish", body=why, values={"change_set": "waiting"})},
+    f"{SET}/end": {"POST": Call("publish", body=lambda _: {"until": None}, values=DONE)},
+    f"{SET}/progress": reads(values={"change_set": "waiting"}),
+    f"{SET}/request-approval": {"POST": Call("edit", frozenset({409}), body=lambda _: {}, values=DRAFT)},
+    f"{SET}/approve": {"POST": Call("approve", frozenset({409}), body=lambda _: {}, values=DRAFT)},
+    f"{SET}/reject": {"POST": Call("approve", frozenset({409}), body=comment, values=DRAFT)},
+    f"{ORG}approval-rule": {
+        **reads(), "PUT": Call("manage_edges", body=lambda _: {"above_edges": 5, "paths": []}),
+    },
+    f"{ORG}holds": reads(),
     f"{SET}/cancel": {"POST": Call("edit", body=why, values=DRAFT)},
     EDGE: {**reads(), "PATCH": Call("manage_edges", body=lambda _: {"name": "x"}, headers=MATCH)},
     f"{EDGE}/enrollment-token": {"POST": Call("manage_keys", CREATED, body=lambda _: {})},
