@@ -13,7 +13,12 @@ from configs.planning import Plan
 from configs.refusals import Conflict, NotInState, Unknown
 from configs.signing import Signer
 from configs.stored import change_of
+from configs.timed import gate
+from configs.timed.telling import Tell, silent
 from edges import tenancy
+
+EDITED = (State.DRAFT, State.AWAITING_APPROVAL, State.REJECTED)
+CANCELLED = (State.DRAFT, State.AWAITING_APPROVAL, State.SCHEDULED)
 
 
 def create_draft(
@@ -55,7 +60,7 @@ def create_draft(
 
 
 def change_draft(*, change_set_id: UUID, change: Change, actor: Actor, now: datetime) -> Drafted:
-    """Put another intent in a draft's place. Needs a scope that sees it.
+    """Put another intent in a draft's place; an approval of it is void. Needs a scope that sees it.
 
     Errors: ChangeRefused, NotInState, Unknown.
     """
@@ -63,15 +68,20 @@ def change_draft(*, change_set_id: UUID, change: Change, actor: Actor, now: date
     organization_id = _find(change_set_id).organization_id
     with tenancy.scope([organization_id]):
         storing.lock(organization_id)
-        row = draft(change_set_id)
+        row = draft(change_set_id, *EDITED)
         plan = publishing.prepare(organization_id, change, now=now)
         storing.advance(organization_id, numbered=False)  # whoever publishes it meanwhile looks again
+        gate.void(row)
         ChangeSet.objects.filter(pk=row.pk).update(
-            author=actor.name, author_user_id=actor.user_id, **_intent(plan, change)
+            state=State.DRAFT,
+            closed_at=None,
+            author=actor.name,
+            author_user_id=actor.user_id,
+            **_intent(plan, change),
         )
         _write_operations(row, plan)
         previewing.keep(organization_id, plan.preview, now=now)
-    return Drafted(row.pk, row.number, row.state, plan.preview, [])
+    return Drafted(row.pk, row.number, State.DRAFT, plan.preview, [])
 
 
 def publish_draft(
@@ -84,22 +94,25 @@ def publish_draft(
     reason: str | None = None,
     preview_digest: str | None = None,
     is_rebased: bool = False,
+    state: State = State.DRAFT,
+    tell: Tell = silent,
 ) -> Outcome:
     """Publish a draft as it is stored. `reason`, if given, takes the place of the draft's.
 
-    Errors: ChangeRefused, Conflict (paths touched since its base), LayerInRollout, PreviewChanged,
-    NotInState, Unknown.
+    `state`: what it must be in, for what waited.
+    Errors: ApprovalRequired, ApprovalOutdated, ChangeRefused, Conflict (paths touched since its base),
+    LayerInRollout, PreviewChanged, NotInState, Unknown.
     """
 
     def planner() -> Plan:
-        row = draft(change_set_id)
+        row = draft(change_set_id, state)
         change = change_of(row, reason=reason)
         plan = publishing.prepare(organization_id, change, now=now, is_rebased=is_rebased)
         refuse_conflicts(plan, row.base)
         return plan
 
     def locked() -> ChangeSet:
-        row = draft(change_set_id)
+        row = draft(change_set_id, state)
         row.reason = reason or row.reason
         return row
 
@@ -111,13 +124,14 @@ def publish_draft(
         signer=signer,
         preview_digest=preview_digest,
         draft=locked,
+        tell=tell,
     )
 
 
 def preview_draft(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> Drafted:
-    """What publishing a draft would do now, and what others touched. Errors: ChangeRefused, NotInState."""
+    """What publishing what waits would do now, and what others touched. Errors: ChangeRefused, NotInState."""
     with tenancy.scope([organization_id]):
-        row = draft(change_set_id)
+        row = draft(change_set_id, *CANCELLED)
         plan = publishing.prepare(organization_id, change_of(row), now=now)
         previewing.keep(organization_id, plan.preview, now=now)
         touched = _conflicts(plan, row.base)
@@ -125,11 +139,12 @@ def preview_draft(*, organization_id: UUID, change_set_id: UUID, now: datetime) 
 
 
 def cancel(*, organization_id: UUID, change_set_id: UUID, reason: str, actor: Actor, now: datetime) -> None:
-    """A draft that will not be published. Errors: NotInState, Unknown."""
+    """What waits and will not be published. Errors: NotInState, Unknown."""
     with tenancy.scope([organization_id]):
         storing.lock(organization_id)
-        row = draft(change_set_id)
+        row = draft(change_set_id, *CANCELLED)
         storing.advance(organization_id, numbered=False)
+        gate.void(row)
         row.state, row.reason = State.CANCELLED, f"{row.reason}\ncancelled by {actor.name}: {reason}"
         row.closed_at = now
         row.save(update_fields=["state", "reason", "closed_at"])
@@ -230,13 +245,14 @@ def _find(change_set_id: UUID) -> ChangeSet:
     return row
 
 
-def draft(change_set_id: UUID) -> ChangeSet:
-    """Needs a scope. Errors: NotInState, Unknown."""
+def draft(change_set_id: UUID, *states: State) -> ChangeSet:
+    """One that is in one of `states`; none given: a draft. Needs a scope. Errors: NotInState, Unknown."""
     row = _find(change_set_id)
-    _require(row, State.DRAFT)
+    _require(row, *(states or (State.DRAFT,)))
     return row
 
 
-def _require(row: ChangeSet, state: State) -> None:
-    if row.state != state:
-        raise NotInState(f"Change set #{row.number} is {row.state}; this needs one that is {state}.")
+def _require(row: ChangeSet, *states: State) -> None:
+    if row.state not in states:
+        wanted = " or ".join(states)
+        raise NotInState(f"Change set #{row.number} is {row.state}; this needs one that is {wanted}.")

@@ -47,11 +47,12 @@ def add(
 def reschedule(
     *, kind: str, organization_id: UUID, subject: UUID, now: datetime, due_at: datetime | None
 ) -> None:
-    """The subject's one deadline; None: it has none any more. What is due already stays."""
+    """The subject's one deadline of this kind; None: it has none any more. What is due already stays."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM configs_job WHERE organization_id = %s AND subject = %s AND due_at > %s",
-            [organization_id, subject, now],
+            "DELETE FROM configs_job"
+            " WHERE organization_id = %s AND subject = %s AND kind = %s AND due_at > %s",
+            [organization_id, subject, kind, now],
         )
     if due_at is not None:
         add(kind=kind, organization_id=organization_id, subject=subject, now=now, due_at=due_at)

@@ -317,3 +317,4 @@ class Quarantine(TenantModel):
 
 # Their models name these, and Django looks for models here alone.
 from configs.rollouts import models as rollout_models  # noqa: E402, F401
+from configs.timed import models as timed_models  # noqa: E402, F401

@@ -18,6 +18,8 @@ from configs.planning import Plan
 from configs.refusals import StaleLayer
 from configs.rollouts import rebasing
 from configs.signing import Signer
+from configs.timed import gate
+from configs.timed.telling import Tell, silent
 from edges import tenancy
 
 OPTIMISTIC_ATTEMPTS = 2
@@ -93,12 +95,15 @@ def publish_plan(
     signer: Signer,
     preview_digest: str | None = None,
     draft: Callable[[], ChangeSet] | None = None,
+    tell: Tell = silent,
 ) -> Outcome:
     """Plan until nothing moves between reading and writing, then write. `draft` gives the draft, locked."""
     for _ in range(OPTIMISTIC_ATTEMPTS):
+        tell("planning", 0, 0)
         with tenancy.scope([organization_id]):
             plan = _unhindered(planner())
-        sealed = sealing.seal(plan, signer=signer, now=now)
+        sealed = sealing.seal(plan, signer=signer, now=now, tell=tell)
+        tell("storing", 0, len(sealed))
         with tenancy.scope([organization_id]):
             storing.lock(organization_id)
             if planning.sequence(organization_id) == plan.ground.sequence:
@@ -106,7 +111,7 @@ def publish_plan(
     with tenancy.scope([organization_id]):
         storing.lock(organization_id)
         plan = _unhindered(planner())
-        sealed = sealing.seal(plan, signer=signer, now=now)
+        sealed = sealing.seal(plan, signer=signer, now=now, tell=tell)
         return _store(plan, sealed, actor=actor, now=now, preview_digest=preview_digest, draft=draft)
 
 
@@ -127,8 +132,10 @@ def _store(
 ) -> Outcome:
     if preview_digest is not None:
         previewing.compare(plan.ground.organization.pk, preview_digest, plan.preview)
+    row = None if draft is None else draft()
+    gate.require(plan, row)
     writing = storing.Writing(plan, sealed, actor, now, uuid4())
-    change_set, revisions = writing.store(draft=None if draft is None else draft())
+    change_set, revisions = writing.store(draft=row)
     return Outcome(
         change_set.pk,
         change_set.number,

@@ -5,6 +5,10 @@ Refusal
 ├── Conflict               409 conflict: paths that another change set touched since the base
 ├── LayerInRollout         409 layer_in_rollout: another change set has a candidate of the layer
 ├── PreviewChanged         409 preview_changed: what a publish would do now is not what was previewed
+├── ApprovalRequired       409 approval_required: the organization's rule asks for another person's word
+├── ApprovalOutdated       409 approval_outdated: what was approved is not what would happen now
+├── OwnChange              403 own_change: an approval takes somebody else
+├── PolicyChanged          409 policy_changed: the rule of approvals is another one than was looked at
 ├── NotInState             409: the change set, version or hold is not in the state that the act needs
 ├── StaleLayer             412 stale: the layer is not at the revision that the author saw
 ├── Unknown                404: a change set, version or edge that does not exist here
@@ -75,6 +79,28 @@ class PreviewChanged(Refusal):
     """`difference`: {edge_id: {before, now}}; `preview`: what a publish would do now."""
 
     code, status = "preview_changed", 409
+
+
+class ApprovalRequired(Refusal):
+    """`why`: the sentences of the rule that the change falls under."""
+
+    code, status = "approval_required", 409
+
+
+class ApprovalOutdated(Refusal):
+    """`approved_digest`: of what was approved; `preview_digest`: of what a publish would do now."""
+
+    code, status = "approval_outdated", 409
+
+
+class OwnChange(Refusal):
+    code, status = "own_change", 403
+
+
+class PolicyChanged(Refusal):
+    """`rule`: the number that the rule has now; `why`: what of the change it asks about."""
+
+    code, status = "policy_changed", 409
 
 
 class NotInState(Refusal):

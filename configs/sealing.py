@@ -7,9 +7,11 @@ from datetime import datetime
 from configs.deciding import EdgePlan
 from configs.planning import Plan
 from configs.signing import LIFETIME, Signer
+from configs.timed.telling import Tell, silent
 from edge_protocol.instants import format_instant
 from edge_protocol.manifest import Manifest
 
+TOLD_EVERY = 250
 PUBLISH = "publish"
 
 
@@ -24,10 +26,15 @@ class Sealed:
     header: str
 
 
-def seal(plan: Plan, *, signer: Signer, now: datetime) -> list[Sealed]:
+def seal(plan: Plan, *, signer: Signer, now: datetime, tell: Tell = silent) -> list[Sealed]:
     """A signed manifest for every affected edge. Errors: ClockRefused."""
     signer.check_clock(plan.ground.database_now)
-    return list(_sealed(plan, signer, now))
+    sealed: list[Sealed] = []
+    for one in _sealed(plan, signer, now):
+        if len(sealed) % TOLD_EVERY == 0:
+            tell("signing", len(sealed), len(plan.affected))
+        sealed.append(one)
+    return sealed
 
 
 def _sealed(plan: Plan, signer: Signer, now: datetime) -> Iterable[Sealed]:

@@ -18,6 +18,9 @@ from configs import jobs, signing, watching
 from configs.jobs import Due
 from configs.refusals import Refusal
 from configs.rollouts import running, starting
+from configs.timed import ending, scheduling
+from configs.timed.ending import end_due
+from configs.timed.running import publish_due
 from edges import tenancy
 from monitoring import looking, outbox, pinging, sampling, sending, standing
 from sync_api.feed import COUNTER
@@ -59,12 +62,32 @@ def _delivery(due: Due, now: datetime) -> None:
     sending.deliver(organization_id=due.organization_id, delivery_id=due.subject, now=now)
 
 
+def _publish(due: Due, now: datetime) -> None:
+    publish_due(
+        organization_id=due.organization_id,
+        change_set_id=due.subject,
+        now=now,
+        signer=signing.signer(),
+    )
+
+
+def _end(due: Due, now: datetime) -> None:
+    end_due(
+        organization_id=due.organization_id,
+        change_set_id=due.subject,
+        now=now,
+        signer=signing.signer(),
+    )
+
+
 HANDLERS: Mapping[str, Handler] = {
     starting.KIND: _rollout,
     watching.KIND: _alerts,
     looking.SILENCE: _silence,
     sampling.KIND: _levels,
     outbox.KIND: _delivery,
+    scheduling.KIND: _publish,
+    ending.KIND: _end,
 }
 
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from configs import changesets, jobs, previewing, publishing, storing, targets
 from configs.changes import Actor
 from configs.deciding import EdgePlan
-from configs.models import ChangeSet, Revision
+from configs.models import ChangeSet, Revision, State
 from configs.outcomes import Preview
 from configs.planning import Plan
 from configs.refusals import ChangeError, ChangeRefused
@@ -20,6 +20,7 @@ from configs.rollouts.models import Rollout, RolloutLayer, RolloutTarget, Rollou
 from configs.rollouts.policies import Wish
 from configs.rollouts.states import NEEDLESS, Phase, TargetState, WavePhase
 from configs.stored import change_of
+from configs.timed import gate
 from edges import tenancy
 from edges.models import Edge, EdgeStatus, Stage
 
@@ -59,25 +60,40 @@ def start(
     now: datetime,
     reason: str | None = None,
     preview_digest: str | None = None,
+    state: State = State.DRAFT,
 ) -> Rollout:
     """Purpose: let a draft out wave by wave; the first wave opens as soon as a worker looks.
 
-    Errors: ChangeRefused (also for what cannot be let out in waves), Conflict, LayerInRollout, NotInState,
+    `state`: what it must be in, for what waited. Errors: ApprovalRequired, ApprovalOutdated,
+    ChangeRefused (also for what cannot be let out in waves), Conflict, LayerInRollout, NotInState,
     PreviewChanged, Unknown. Source: lifecycle.md, "Rollout".
     """
     policies.check(wish)
     with tenancy.scope([organization_id]):
         storing.lock(organization_id)
-        row = changesets.draft(change_set_id)
+        row = changesets.draft(change_set_id, state)
         row.reason = reason or row.reason
         plan = _plan(row, now)
+        gate.require(plan, row)
         if preview_digest is not None:
             previewing.compare(organization_id, preview_digest, plan.preview)
-        waves = _waves(plan, wish, seed=row.pk, now=now)
-        if not waves:
-            raise _refused("no edge that is in service would get a version: publish it instead")
+        waves = _waves_of(row, plan, wish, now=now)
         storing.Writing(plan, (), actor, now, row.pk).store_candidates(row)
         return _store(row, plan, waves, wish, actor=actor, now=now)
+
+
+def check(row: ChangeSet, wish: Wish, *, now: datetime) -> Plan:
+    """What starting it now would refuse, but for approvals. Needs a scope. Errors: as `start`."""
+    plan = _plan(row, now)
+    _waves_of(row, plan, wish, now=now)
+    return plan
+
+
+def _waves_of(row: ChangeSet, plan: Plan, wish: Wish, *, now: datetime) -> list[Assigned]:
+    waves = _waves(plan, wish, seed=row.pk, now=now)
+    if not waves:
+        raise _refused("no edge that is in service would get a version: publish it instead")
+    return waves
 
 
 def _plan(row: ChangeSet, now: datetime) -> Plan:

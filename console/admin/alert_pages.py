@@ -183,22 +183,22 @@ def _edge(edge: Edge, since: datetime) -> dict[str, Any]:
     return {"name": edge.edge_id, "site": edge.site.name, "since": since, "address": edge_address(edge.pk)}
 
 
-def alert_act_page(request: HttpRequest, alert: UUID, deed: str) -> HttpResponseBase:
-    if deed not in ACTS:
+def alert_act_page(request: HttpRequest, alert: UUID, verb: str) -> HttpResponseBase:
+    if verb not in ACTS:
         raise Http404
     row, seen = _found(request, alert, "edit")
-    kind = MuteForm if deed == "mute" else ActForm
+    kind = MuteForm if verb == "mute" else ActForm
     form = kind(request.POST if request.method == "POST" else None)
     refused = ""
     if request.method == "POST" and form.is_valid():
         try:
-            _act(request, row, deed, form.cleaned_data)
+            _act(request, row, verb, form.cleaned_data)
         except Refusal as no:
             refused = no.detail
         else:
-            messages.success(request, f"Done: {ACTS[deed][0].lower()}.")
+            messages.success(request, f"Done: {ACTS[verb][0].lower()}.")
             return HttpResponseRedirect(reverse("admin:console_alert", args=[row.pk]))
-    label, says = ACTS[deed]
+    label, says = ACTS[verb]
     context = {
         **desk.each_context(request),
         "title": f"{label}: {row.what}",
@@ -206,7 +206,7 @@ def alert_act_page(request: HttpRequest, alert: UUID, deed: str) -> HttpResponse
         "says": says,
         "reaches": count(telling.reach_of([row.pk], seen)[row.pk], "edge"),
         "form": form,
-        "hours": HOURS.items() if deed == "mute" else (),
+        "hours": HOURS.items() if verb == "mute" else (),
         "refused": refused,
         "back": reverse("admin:console_alert", args=[row.pk]),
     }
@@ -232,5 +232,5 @@ def _act(request: HttpRequest, row: Alert, name: str, values: dict[str, Any]) ->
 desk.pages += [
     path("alerts/", desk.admin_view(alerts_page), name="console_alerts"),
     path("alerts/<uuid:alert>/", desk.admin_view(alert_page), name="console_alert"),
-    path("alerts/<uuid:alert>/act/<str:deed>/", desk.admin_view(alert_act_page), name="console_alert_act"),
+    path("alerts/<uuid:alert>/act/<str:verb>/", desk.admin_view(alert_act_page), name="console_alert_act"),
 ]

@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from configs.models import ChangeSet, DeviceProfile, Operation, Version
-from console.admin import revert_page, words
+from console.admin import change_set_pages, revert_page, words
 from console.admin.links import edge_address, link
 from console.admin.scoping import HistoricAdmin, ScopedAdmin, somewhere
 from console.admin.site import desk
@@ -35,6 +36,14 @@ class ChangeSetAdmin(ScopedAdmin):
         "steps",
     ]
     readonly_fields = ["called", "steps"]
+    change_form_outer_before_template = "console/change_set_state.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponseBase:
+        row = self.get_object(request, object_id)
+        more = change_set_pages.context(request, row) if row else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     @display(description="Change", ordering="number")
     def called(self, change: ChangeSet) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers as s
 
+from console.api.timed_answers import ApprovalAnswer, TimingAnswer
+
 AnyDocument = OpenApiTypes.OBJECT
 
 
@@ -140,6 +142,8 @@ class ChangeSetDetail(ChangeSetAnswer):
     selector = s.JSONField(allow_null=True)
     exclude = s.ListField(child=s.CharField())
     operations = OperationAnswer(many=True)
+    timing = TimingAnswer(allow_null=True)
+    approval = ApprovalAnswer(allow_null=True)
 
 
 class VersionAnswer(s.Serializer[Any]):

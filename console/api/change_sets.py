@@ -1,7 +1,7 @@
 """Change sets: preview, draft, publish, revert, cancel, read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,10 @@ from configs import changesets, publishing, signing
 from configs.changes import Change, Operation
 from configs.models import ChangeSet, State
 from configs.models import Operation as OperationRow
-from console.api import answers, reach, shapes
+from configs.outcomes import Outcome
+from configs.timed import ending, scheduling
+from configs.timed.scheduling import When
+from console.api import answers, reach, shapes, timed_answers
 from console.api.calls import Call, etag_of, flag
 from console.api.documented import DRY_RUN, PAGED, documented
 from doors import conditional, pagination
@@ -55,6 +58,8 @@ def detail_item(found: ChangeSet) -> dict[str, Any]:
         "selector": found.selector,
         "exclude": found.exclude,
         "operations": [operation_item(row) for row in rows],
+        "timing": timed_answers.timing_item(found),
+        "approval": timed_answers.approval_item(found),
     }
 
 
@@ -178,16 +183,21 @@ class Publish(Call):
         "Publish a draft",
         body=shapes.Publishing,
         query=DRY_RUN,
-        answers={200: answers.ChangeAnswer, 201: answers.ChangeAnswer},
+        answers={200: answers.ChangeAnswer, 201: answers.ChangeAnswer, 202: answers.ChangeSetDetail},
     )
     def post(self, request: Request, change_set: UUID) -> HttpResponseBase:
         query = self.query(request, *DRY_RUN)
         found = reach.change_set(self.principal, change_set, "publish")
         body = self.body(shapes.Publishing)
         which: dict[str, Any] = {"organization_id": found.organization_id, "change_set_id": found.pk}
+        if body["background"] and not flag(query, "dry_run"):
+            return self.once(lambda: self._in_background(found, which, body))
+        act: Callable[..., Outcome] = changesets.publish_draft
+        if "until" in body:
+            act, which = ending.publish_until, which | {"until": body["until"]}
         return self.publishing(
             query,
-            lambda: changesets.publish_draft(
+            lambda: act(
                 **which,
                 reason=body.get("reason"),
                 preview_digest=body.get("preview_digest"),
@@ -196,8 +206,22 @@ class Publish(Call):
                 now=self.now,
                 signer=signing.signer(),
             ),
-            preview=lambda: changesets.preview_draft(**which, now=self.now),
+            preview=lambda: changesets.preview_draft(
+                organization_id=found.organization_id, change_set_id=found.pk, now=self.now
+            ),
         )
+
+    def _in_background(self, found: ChangeSet, which: dict[str, Any], body: Mapping[str, Any]) -> Response:
+        scheduling.schedule(
+            **which,
+            when=When(),
+            is_rebased=body["rebase"],
+            until=body.get("until"),
+            preview_digest=body.get("preview_digest"),
+            actor=self.actor(),
+            now=self.now,
+        )
+        return Response(detail_item(ChangeSet.objects.get(pk=found.pk)), status=202)
 
 
 class Revert(Call):

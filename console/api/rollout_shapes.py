@@ -41,7 +41,9 @@ class WaveShape(Exact):
     percent = Number(required=False)
 
 
-class Starting(Exact):
+class Wished(Exact):
+    """A preset or waves, and any knob."""
+
     preset = serializers.ChoiceField(list(PRESETS), required=False)
     waves = WaveShape(many=True, required=False, allow_empty=False)
     on_fail = serializers.ChoiceField(list(ON_FAIL), required=False)
@@ -57,6 +59,9 @@ class Starting(Exact):
     minimum_coverage_percent = _percent("Edges of a wave that must be reached, in %")
     maximum_wait_seconds = _whole("How long a wave may wait before a person must decide")
     stragglers_per_site = _whole("Edges of one site that follow at once after completion")
+
+
+class Starting(Wished):
     reason = Text(max_length=REASON, required=False)
     preview_digest = Text(max_length=64, required=False)
 

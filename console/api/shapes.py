@@ -173,6 +173,8 @@ class Copying(Exact):
 
 class Publishing(Exact):
     reason = Text(max_length=REASON, required=False)
+    until = serializers.DateTimeField(required=False, help_text="Its planned end")
+    background = Flag(required=False, default=False, help_text="By a worker; read the progress meanwhile")
     rebase = Flag(required=False, default=False, help_text="Rollouts of these layers take it as well")
     preview_digest = Text(max_length=64, required=False)
 

@@ -34,7 +34,7 @@ OF_ONE_EDGE = ("edge", "sibling", "revoked_edge")
 CROSSED = ("crossed", "lost")
 # Parameters that say the same of everybody.
 COMMON = frozenset(
-    {"path", "url", "app_label", "profile", "root_version", "number", "one", "other", "name", "deed"}
+    {"path", "url", "app_label", "profile", "root_version", "number", "one", "other", "name", "deed", "verb"}
 )
 # What differs between two equal answers: names from the address, request ids, forgery tokens, moments.
 REFUSED = frozenset({302, 401, 403, 404})

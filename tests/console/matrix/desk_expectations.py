@@ -176,7 +176,7 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/alerts/": _both(ANYBODY, NO_POST),
     "admin/service-levels/": _both(ANYBODY, NO_POST),
     ALERT: _both(Page("read", foreign=MISSING), NO_POST),
-    f"{ALERT}act/<str:deed>/": _both(
+    f"{ALERT}act/<str:verb>/": _both(
         Page("edit", foreign=MISSING), Page("edit", frozenset({302, 422}), foreign=MISSING)
     ),
     "admin/recipients/": _both(Page("manage_edges"), Page("manage_edges", frozenset({422}))),
@@ -186,6 +186,12 @@ SITE: dict[str, dict[str, Page]] = {
     ROLLOUT: _both(Page("read", foreign=MISSING), NO_POST),
     f"{ROLLOUT}act/<str:name>/": _both(
         Page("rollback", foreign=MISSING), Page("rollback", frozenset({302, 422}), foreign=MISSING)
+    ),
+    "admin/change-sets/<uuid:change_set>/act/<str:deed>/": _both(
+        Page("edit", foreign=MISSING), Page("edit", frozenset({422}), foreign=MISSING)
+    ),
+    "admin/approvals/<str:org>/": _both(
+        Page("read", foreign=MISSING), Page("manage_edges", LOGIN, foreign=MISSING)
     ),
     "admin/layers/<str:org>/<str:scope>/<str:target>/": _both(
         Page("read", foreign=MISSING), Page("read", frozenset({200, 422}), foreign=MISSING)

@@ -57,6 +57,10 @@ def why(_: Mapping[str, str]) -> dict[str, str]:
     return {"reason": "matrix"}
 
 
+def comment(_: Mapping[str, str]) -> dict[str, str]:
+    return {"comment": "matrix"}
+
+
 def recall(_: Mapping[str, str]) -> dict[str, str]:
     return {"reason": "matrix", "scope": "all"}
 
@@ -239,6 +243,17 @@ API: dict[str, dict[str, Call]] = {
     "api/v1/deliveries/<uuid:delivery>/redeliver": {
         "POST": Call("manage_edges", frozenset({202}), body=lambda _: {})
     },
+    f"{SET}/schedule": {"POST": Call("publish", frozenset({202}), body=lambda _: {}, values=DRAFT)},
+    f"{SET}/unschedule": {"POST": Call("publish", body=why, values={"change_set": "waiting"})},
+    f"{SET}/end": {"POST": Call("publish", body=lambda _: {"until": None}, values=DONE)},
+    f"{SET}/progress": reads(values={"change_set": "waiting"}),
+    f"{SET}/request-approval": {"POST": Call("edit", frozenset({409}), body=lambda _: {}, values=DRAFT)},
+    f"{SET}/approve": {"POST": Call("approve", frozenset({409}), body=lambda _: {}, values=DRAFT)},
+    f"{SET}/reject": {"POST": Call("approve", frozenset({409}), body=comment, values=DRAFT)},
+    f"{ORG}approval-rule": {
+        **reads(), "PUT": Call("manage_edges", body=lambda _: {"above_edges": 5, "paths": []}),
+    },
+    f"{ORG}holds": reads(),
     f"{SET}/cancel": {"POST": Call("edit", body=why, values=DRAFT)},
     EDGE: {**reads(), "PATCH": Call("manage_edges", body=lambda _: {"name": "x"}, headers=MATCH)},
     f"{EDGE}/enrollment-token": {"POST": Call("manage_keys", CREATED, body=lambda _: {})},
@@ -260,4 +275,4 @@ API: dict[str, dict[str, Call]] = {
 }  # fmt: skip
 # Parameters that name something of an organization; the others are numbers within it.
 THINGS = frozenset({"org", "edge_id", "change_set", "rollout", "alert", "recipient", "delivery"})
-STATIC = {"path": "console/desk.css", "deed": "acknowledge"}
+STATIC = {"path": "console/desk.css", "deed": "cancel", "verb": "acknowledge"}

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.test import Client
 
@@ -14,6 +14,8 @@ from configs.models import DeviceProfile, Version
 from configs.rollouts import starting
 from configs.rollouts.models import Rollout
 from configs.rollouts.policies import Wish
+from configs.timed import scheduling
+from configs.timed.scheduling import When
 from edges import contacts, inviting, journals, tenancy
 from edges.models import Edge, EdgeEvent, EdgeStatus, Membership, Organization
 from monitoring.models import Alert, AlertEdge, AlertEntry, Delivery, Recipient
@@ -183,7 +185,7 @@ def _furnish(edge: Edge, owner: Any) -> dict[str, str]:
 
 
 def _of_people(edge: Edge, owner: Any, canary: str) -> dict[str, str]:
-    """What people keep beside the configuration: an invitation, a contact, a note."""
+    """What people keep beside the configuration: an invitation, a contact, a note, a change that waits."""
     with tenancy.scope([edge.organization_id]):
         invitation, _ = inviting.invite(
             organization_id=edge.organization_id,
@@ -199,7 +201,9 @@ def _of_people(edge: Edge, owner: Any, canary: str) -> dict[str, str]:
         contact = contacts.add(site=edge.site, name=canary, phone="1", now=build.NOW)
         contacts.note_access(site=edge.site, text=canary)
         journals.write(site=edge.site, edge=edge, text=canary, by=canary, now=build.NOW)
+        waiting = _schedule(edge, canary)
     return {
+        "waiting": str(waiting),
         "invitation": str(invitation.pk),
         "contact": str(contact.pk),
         "site_uid": str(edge.site_id),
@@ -229,6 +233,17 @@ def _alert(edge: Edge, canary: str) -> dict[str, str]:
         created_at=build.NOW,
     )  # fmt: skip
     return {"alert": str(alert.pk), "recipient": str(recipient.pk), "delivery": str(delivery.pk)}
+
+
+def _schedule(edge: Edge, canary: str) -> UUID:
+    """A change set that waits for a year's end."""
+    organization = edge.organization
+    step = Operation("edge", edge.edge_id, "set", "/core_cycle/period_ms", 2500)
+    which = {"organization_id": organization.pk, "actor": Actor(canary), "now": build.NOW}
+    made = changesets.create_draft(**which, change=_change(organization, step))
+    later = When(at=build.NOW + timedelta(days=30))
+    scheduling.schedule(**which, change_set_id=made.change_set_id, when=later)
+    return made.change_set_id
 
 
 def _roll_out(edge: Edge, canary: str) -> Rollout:

@@ -1,0 +1,224 @@
+"""What a person may do to a change set from its page: which acts fit its state, and what each one asks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django import forms
+
+from configs import changesets, signing
+from configs.changes import Actor
+from configs.models import State
+from configs.rollouts.policies import PRESETS, Wish
+from configs.timed import approving, ending, scheduling, windows
+from configs.timed.scheduling import When
+from configs.timed.windows import DAYS, Window
+from edges.roles import Act
+
+LOCAL = ("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
+
+
+class Digest(forms.Form):
+    preview_digest = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+
+
+class Reason(forms.Form):
+    reason = forms.CharField(max_length=500, label="Why?")
+
+
+class Publishing(Digest):
+    background = forms.BooleanField(required=False, label="In the background, with progress on this page")
+
+
+class Comment(Digest):
+    rule = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    comment = forms.CharField(max_length=500, required=False, label="A word to the author (optional)")
+
+
+class Rejection(forms.Form):
+    comment = forms.CharField(max_length=500, label="Why not? The author reads this.")
+
+
+class Ending(forms.Form):
+    until = forms.DateTimeField(
+        required=False, input_formats=LOCAL, label="Until (empty: it stays)", widget=forms.DateTimeInput
+    )
+    time_zone = forms.CharField(max_length=64, initial="UTC", label="On the clocks of (time zone)")
+
+
+class Scheduling(Digest):
+    at = forms.DateTimeField(required=False, input_formats=LOCAL, label="At (or give a window below)")
+    opens = forms.CharField(required=False, max_length=5, label="Window opens (HH:MM)")
+    closes = forms.CharField(required=False, max_length=5, label="Window closes (HH:MM)")
+    days = forms.MultipleChoiceField(
+        required=False, choices=[(one, one) for one in DAYS], label="Window on (none: every day)"
+    )
+    time_zone = forms.CharField(max_length=64, initial="UTC", label="On the clocks of (time zone)")
+    how = forms.ChoiceField(
+        choices=[("", "everywhere at once"), *[(one, f"as a rollout, {one}") for one in PRESETS]],
+        required=False,
+        label="How",
+    )
+    until = forms.DateTimeField(required=False, input_formats=LOCAL, label="Until (empty: it stays)")
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One confirmed act: on what, by whom, when, and what the form said."""
+
+    organization_id: UUID
+    change_set_id: UUID
+    actor: Actor
+    now: datetime
+    values: Mapping[str, Any]
+
+    @property
+    def which(self) -> dict[str, Any]:
+        return {
+            "organization_id": self.organization_id,
+            "change_set_id": self.change_set_id,
+            "actor": self.actor,
+            "now": self.now,
+        }
+
+    @property
+    def digest(self) -> str | None:
+        return self.values.get("preview_digest") or None
+
+    def instant(self, name: str) -> datetime | None:
+        """What the clocks of the place showed. Errors: ChangeRefused."""
+        given: datetime | None = self.values[name]
+        return given and windows.instant(given.replace(tzinfo=None), self.values["time_zone"])
+
+
+@dataclass(frozen=True)
+class ChangeSetAct:
+    label: str
+    act: Act
+    says: str
+    form: type[forms.Form]
+    does: Callable[[Deed], object]
+    is_destructive: bool = False
+    shows_preview: bool = False
+
+
+def _publish(deed: Deed) -> object:
+    if deed.values["background"]:
+        return scheduling.schedule(**deed.which, when=When(), preview_digest=deed.digest)
+    return changesets.publish_draft(**deed.which, preview_digest=deed.digest, signer=signing.signer())
+
+
+def _schedule(deed: Deed) -> object:
+    given, window = deed.values, None
+    if given["opens"] or given["closes"]:
+        names = ("time_zone", "opens", "closes", "days")
+        window = Window.of({name: given[name] for name in names})
+    if window is None and given["at"] is None:
+        raise windows.refused("give a time, or the hours of a window", rule="schedule")
+    return scheduling.schedule(
+        **deed.which,
+        when=When(at=deed.instant("at"), window=window),
+        wish=Wish(preset=given["how"]) if given["how"] else None,
+        until=deed.instant("until"),
+        preview_digest=deed.digest,
+    )
+
+
+def _approve(deed: Deed) -> object:
+    return approving.approve(
+        **deed.which,
+        comment=deed.values["comment"],
+        preview_digest=deed.digest,
+        rule_number=deed.values["rule"],
+    )
+
+
+ACTS: Mapping[str, ChangeSetAct] = {
+    "publish": ChangeSetAct(
+        "Publish now",
+        "publish",
+        "It takes effect at once, everywhere, exactly as it is previewed here.",
+        Publishing,
+        _publish,
+        shows_preview=True,
+    ),
+    "schedule": ChangeSetAct(
+        "Schedule",
+        "publish",
+        "It waits, and everything is checked again when its time comes: where anything differs from this "
+        "preview then, nothing is published and it is a draft again, with the reason.",
+        Scheduling,
+        _schedule,
+        shows_preview=True,
+    ),
+    "publish_now": ChangeSetAct(
+        "Do not wait: publish now",
+        "publish",
+        "A worker publishes it as soon as it has time; the progress is on its page.",
+        Digest,
+        lambda deed: scheduling.schedule(**deed.which, when=When(), preview_digest=deed.digest),
+        shows_preview=True,
+    ),
+    "unschedule": ChangeSetAct(
+        "Take back",
+        "publish",
+        "It is a draft again and waits for nothing. Nothing of it is lost.",
+        Reason,
+        lambda deed: scheduling.unschedule(**deed.which, reason=deed.values["reason"]),
+    ),
+    "end": ChangeSetAct(
+        "Planned end",
+        "publish",
+        "At its end what it did is reverted by itself; where somebody changed the same since, a draft of the "
+        "revert waits for you instead.",
+        Ending,
+        lambda deed: ending.set_end(**deed.which, until=deed.instant("until")),
+    ),
+    "request_approval": ChangeSetAct(
+        "Request approval",
+        "edit",
+        "Somebody else of your organization looks at exactly this preview. An edit voids the request.",
+        Digest,
+        lambda deed: approving.request(**deed.which, preview_digest=deed.digest),
+        shows_preview=True,
+    ),
+    "approve": ChangeSetAct(
+        "Approve",
+        "approve",
+        "You agree to exactly this preview. It may be published after that; you do not publish it.",
+        Comment,
+        _approve,
+        shows_preview=True,
+    ),
+    "reject": ChangeSetAct(
+        "Reject",
+        "approve",
+        "It will not be published as it is. An edit of the author's makes it a draft again.",
+        Rejection,
+        lambda deed: approving.reject(**deed.which, comment=deed.values["comment"]),
+        is_destructive=True,
+    ),
+    "cancel": ChangeSetAct(
+        "Cancel the change",
+        "edit",
+        "It will never be published.",
+        Reason,
+        lambda deed: changesets.cancel(**deed.which, reason=deed.values["reason"]),
+        is_destructive=True,
+    ),
+}
+_FITTING: Mapping[str, tuple[str, ...]] = {
+    State.DRAFT: ("publish", "schedule", "request_approval", "end", "cancel"),
+    State.AWAITING_APPROVAL: ("approve", "reject", "request_approval", "cancel"),
+    State.SCHEDULED: ("schedule", "publish_now", "unschedule", "end", "cancel"),
+    State.IN_ROLLOUT: ("end",),
+    State.PUBLISHED: ("end",),
+}
+
+
+def fitting(state: str, *, has_rule: bool) -> list[str]:
+    """The acts that fit a state, the most likely first; approvals only where something asks for them."""
+    asked = () if has_rule else ("request_approval",)
+    return [one for one in _FITTING.get(state, ()) if one not in asked or state != State.DRAFT]

@@ -1,0 +1,232 @@
+"""How a change set stands, on its page; the acts on it, a page each; what takes an approval."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+
+from configs import changesets
+from configs.changes import Actor
+from configs.models import ChangeSet, State
+from configs.refusals import ChangeRefused, Refusal
+from configs.timed import approving, scheduling
+from configs.timed.models import Approval, ChangeSetEntry, Progress, Timing
+from console.admin.change_set_acts import ACTS, ChangeSetAct, Deed, fitting
+from console.admin.links import change_address
+from console.admin.site import desk, person
+from console.admin.words import count
+from console.api import reach
+from doors.problems import Refused
+from edges.models import Organization
+from edges.roles import Act
+
+SAYS = {
+    State.DRAFT: "A draft: nothing of it has reached any edge.",
+    State.AWAITING_APPROVAL: "It waits for another person's approval.",
+    State.SCHEDULED: "It waits for its time.",
+    State.PUBLISHED: "It is published.",
+    State.IN_ROLLOUT: "It is let out wave by wave.",
+    State.REVERTED: "It was undone.",
+    State.REJECTED: "It was rejected. An edit makes it a draft again.",
+    State.CANCELLED: "It was cancelled and will not be published.",
+}
+UNDER_WAY = frozenset({"waiting", "planning", "signing", "storing"})
+
+
+class RuleForm(forms.Form):
+    above_edges = forms.IntegerField(required=False, min_value=0, max_value=1_000_000)
+    paths = forms.CharField(required=False, max_length=20_000, widget=forms.Textarea)
+
+
+def context(request: HttpRequest, row: ChangeSet) -> dict[str, Any]:
+    """What the change set's own page shows above its fields. Seven queries at most."""
+    timing = Timing.objects.filter(pk=row.pk).first()
+    progress = Progress.objects.filter(pk=row.pk).first()
+    return {
+        "change_set": row,
+        "says": SAYS[State(row.state)],
+        "timing": timing,
+        "due": scheduling.words(timing) if timing and row.state == State.SCHEDULED else "",
+        "approvals": list(Approval.objects.filter(change_set=row)),
+        "progress": progress,
+        "is_under_way": row.state == State.SCHEDULED and progress and progress.phase in UNDER_WAY,
+        "story": list(ChangeSetEntry.objects.filter(change_set=row)),
+        "change_acts": _acts(request, row),
+    }
+
+
+def _acts(request: HttpRequest, row: ChangeSet) -> list[dict[str, Any]]:
+    rule = approving.rule(row.organization_id)
+    names = fitting(row.state, has_rule=rule.above_edges is not None or bool(rule.paths))
+    allowed = {act for act in {ACTS[name].act for name in names} if _may(request, row, act)}
+    return [
+        {"label": ACTS[name].label, "address": act_address(row.pk, name), "is_first": name == names[0]}
+        for name in names
+        if ACTS[name].act in allowed
+    ]
+
+
+def act_address(pk: UUID, name: str) -> str:
+    return reverse("admin:console_change_set_act", args=[pk, name])
+
+
+def _may(request: HttpRequest, row: ChangeSet, act: Act) -> bool:
+    try:
+        reach.change_set(person(request), row.pk, act)
+    except Refused:
+        return False
+    return True
+
+
+def found(request: HttpRequest, pk: UUID, act: Act) -> ChangeSet:
+    """The change set, when the person may do this to it. Raises: Http404, PermissionDenied."""
+    try:
+        return reach.change_set(person(request), pk, act)
+    except Refused as refused:
+        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+
+
+def act_page(request: HttpRequest, change_set: UUID, deed: str) -> HttpResponseBase:
+    """What it does first, with the preview that it would be bound to; what no longer fits is a sentence."""
+    if deed not in ACTS:
+        raise Http404
+    act = ACTS[deed]
+    row = found(request, change_set, act.act)
+    form = act.form(request.POST if request.method == "POST" else None)
+    refused: list[str] = []
+    if request.method == "POST" and form.is_valid():
+        try:
+            act.does(_deed(request, row, form))
+        except Refusal as no:
+            refused = _said(no)
+        else:
+            messages.success(request, f"Done: {act.label.lower()}, change #{row.number}.")
+            return HttpResponseRedirect(change_address(row.pk))
+    return _show_act(request, row, act, form, refused)
+
+
+def _show_act(
+    request: HttpRequest, row: ChangeSet, act: ChangeSetAct, form: forms.Form, refused: list[str]
+) -> HttpResponseBase:
+    preview, trouble = _preview(request, row, act)
+    if preview is not None:
+        _bind(request, form, preview.preview.preview_digest, approving.rule(row.organization_id).number)
+    status = 422 if refused or (request.method == "POST" and form.errors) else 200
+    shown = {
+        **desk.each_context(request),
+        "title": f"Change #{row.number}: {act.label.lower()}",
+        "row": row,
+        "act": act,
+        "form": form,
+        "refused": refused + trouble,
+        "reach": "" if preview is None else count(len(preview.preview.affected), "edge"),
+        "affected": [] if preview is None else [one.edge_id for one in preview.preview.affected[:50]],
+        "back": change_address(row.pk),
+    }
+    return TemplateResponse(request, "console/change_set_act.html", shown, status=status)
+
+
+def _bind(request: HttpRequest, form: forms.Form, preview_digest: str, rule: int) -> None:
+    """What is sent with the form is what the page shows: also after a refusal, which shows what is now."""
+    seen = {"preview_digest": preview_digest, "rule": str(rule)}
+    form.initial = {**form.initial, **seen}
+    if request.method == "POST":
+        data = request.POST.copy()
+        for name, value in seen.items():
+            data[name] = value
+        form.data = data
+
+
+def _preview(request: HttpRequest, row: ChangeSet, act: ChangeSetAct) -> tuple[Any, list[str]]:
+    """What the act is bound to, or why there is none."""
+    if not act.shows_preview:
+        return None, []
+    try:
+        now = request.now  # type: ignore[attr-defined]
+        return changesets.preview_draft(
+            organization_id=row.organization_id, change_set_id=row.pk, now=now
+        ), []
+    except Refusal as no:
+        return None, _said(no)
+
+
+def _deed(request: HttpRequest, row: ChangeSet, form: forms.Form) -> Deed:
+    who = person(request)
+    return Deed(
+        organization_id=row.organization_id,
+        change_set_id=row.pk,
+        actor=Actor(who.username, who.user_id),
+        now=request.now,  # type: ignore[attr-defined]
+        values=form.cleaned_data,
+    )
+
+
+def _said(refused: Refusal) -> list[str]:
+    if isinstance(refused, ChangeRefused):
+        return [f"{one.path}: {one.detail}" if one.path else one.detail for one in refused.errors[:50]]
+    return [refused.detail]
+
+
+def rule_page(request: HttpRequest, org: str) -> HttpResponseBase:
+    """What takes an approval in an organization, and what waits for one."""
+    act: Act = "manage_edges" if request.method == "POST" else "read"
+    organization = _organization(request, org, act)
+    kept = approving.rule(organization.pk)
+    given = {"above_edges": kept.above_edges, "paths": "\n".join(kept.paths)}
+    form = RuleForm(request.POST if request.method == "POST" else None, initial=given)
+    refused: list[str] = []
+    if request.method == "POST" and form.is_valid():
+        try:
+            _set_rule(request, organization, form)
+        except Refusal as no:
+            refused = _said(no)
+        else:
+            messages.success(request, "Done: what takes an approval is changed.")
+            return HttpResponseRedirect(request.path)
+    waiting = ChangeSet.objects.filter(organization=organization, state=State.AWAITING_APPROVAL)
+    shown = {
+        **desk.each_context(request),
+        "title": f"{organization.name}: approvals",
+        "rule": kept,
+        "rule_words": approving.words(kept),
+        "form": form,
+        "refused": refused,
+        "waiting": list(waiting.order_by("number")[:100]),
+        "may_change": reach.may(person(request), "manage_edges", organization.pk, None),
+    }
+    status = 422 if refused or (request.method == "POST" and form.errors) else 200
+    return TemplateResponse(request, "console/approvals.html", shown, status=status)
+
+
+def _set_rule(request: HttpRequest, organization: Organization, form: RuleForm) -> None:
+    who = person(request)
+    approving.set_rule(
+        organization_id=organization.pk,
+        above_edges=form.cleaned_data["above_edges"],
+        paths=[line.strip() for line in form.cleaned_data["paths"].splitlines() if line.strip()],
+        actor=Actor(who.username, who.user_id),
+        now=request.now,  # type: ignore[attr-defined]
+    )
+
+
+def _organization(request: HttpRequest, org: str, act: Act) -> Organization:
+    try:
+        return reach.organization(person(request), org, act)
+    except Refused as refused:
+        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+
+
+desk.pages += [
+    path(
+        "change-sets/<uuid:change_set>/act/<str:deed>/",
+        desk.admin_view(act_page),
+        name="console_change_set_act",
+    ),
+    path("approvals/<str:org>/", desk.admin_view(rule_page), name="console_approvals"),
+]

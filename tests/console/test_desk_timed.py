@@ -1,0 +1,158 @@
+"""Change sets on the desk: how one stands, the acts that fit, and what each page says."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from configs import changesets, jobs
+from configs.changes import Actor, Change, Operation
+from configs.models import ChangeSet
+from configs.timed import approving
+from edges import tenancy
+from ems import worker
+from tests import build
+from tests.console.test_desk import signed_in, text
+
+PERIOD = "/core_cycle/period_ms"
+
+
+@pytest.fixture
+def draft(published: build.Cast) -> UUID:
+    """Of Alice's, for the whole organization."""
+    step = Operation("organization", "acme", "set", PERIOD, 2000)
+    made = changesets.create_draft(
+        organization_id=published.acme.pk,
+        change=Change(reason="A slower cycle", operations=[step]),
+        actor=Actor("alice", published.alice.pk),
+        now=build.NOW,
+    )
+    return made.change_set_id
+
+
+@pytest.fixture
+def eve(cast: build.Cast) -> Any:
+    user = build.make_user("eve")
+    build.make_membership(user, cast.acme, "approver")
+    return user
+
+
+def shown(draft: UUID, user: Any) -> str:
+    answer = signed_in(user).get(f"/admin/configs/changeset/{draft}/change/")
+    assert answer.status_code == 200
+    return text(answer)
+
+
+def acts(page: str) -> list[str]:
+    return re.findall(r'/act/(\w+)/"', page)
+
+
+def do(draft: UUID, user: Any, name: str, **form: Any) -> Any:
+    """The page is asked first, so that what it previews is what is sent."""
+    client, address = signed_in(user), f"/admin/change-sets/{draft}/act/{name}/"
+    hidden = re.findall(
+        r'type="hidden" name="(preview_digest|rule)" value="(\w+)"', text(client.get(address))
+    )
+    return client.post(address, {**dict(hidden), **form})
+
+
+def state(cast: build.Cast, draft: UUID) -> str:
+    with tenancy.scope([cast.acme.pk]):
+        return ChangeSet.objects.get(pk=draft).state
+
+
+def guard(cast: build.Cast) -> None:
+    approving.set_rule(
+        organization_id=cast.acme.pk, above_edges=1, paths=(), actor=Actor("root"), now=build.NOW
+    )
+
+
+def work(cast: build.Cast) -> None:
+    now = datetime.now(UTC)
+    with tenancy.scope([cast.acme.pk]):
+        while due := jobs.find(now, besides=()):
+            jobs.take(due, now)
+            worker.HANDLERS[due.kind](due, now)
+
+
+def test_a_draft_is_published_in_the_background_and_its_page_tells(
+    published: build.Cast, draft: UUID
+) -> None:
+    page = shown(draft, published.alice)
+    assert acts(page) == ["publish", "schedule", "end", "cancel"]
+    asked = text(signed_in(published.alice).get(f"/admin/change-sets/{draft}/act/publish/"))
+    assert "It changes 2 edges" in asked
+    assert do(draft, published.alice, "publish", background="on").status_code == 302
+    waiting = shown(draft, published.bob)
+    assert "Waiting" in waiting
+    assert "<progress" in waiting
+    assert acts(waiting) == []
+    work(published)
+    assert state(published, draft) == "published"
+    assert acts(shown(draft, published.alice)) == ["end"]
+
+
+def test_it_is_scheduled_moved_and_taken_back(published: build.Cast, draft: UUID) -> None:
+    alice = published.alice
+    bad = do(draft, alice, "schedule", time_zone="Europe/Berlin")
+    assert (bad.status_code, "give a time, or the hours of a window" in text(bad)) == (422, True)
+    bad = do(draft, alice, "schedule", time_zone="Europe/Berlin", opens="25:00", closes="04:00")
+    assert (bad.status_code, "is no time of day" in text(bad).replace("&#x27;", "'")) == (422, True)
+    window = {"time_zone": "Europe/Berlin", "opens": "22:00", "closes": "04:00", "days": ["sun"]}
+    assert do(draft, alice, "schedule", **window).status_code == 302
+    page = shown(draft, alice)
+    assert (
+        "in the window sun 22:00 to 04:00 (Europe/Berlin), everywhere at once, by the word of alice" in page
+    )
+    assert acts(page) == ["schedule", "publish_now", "unschedule", "end", "cancel"]
+    assert do(draft, alice, "unschedule", reason="not now").status_code == 302
+    assert state(published, draft) == "draft"
+    assert "unscheduled by alice: not now" in shown(draft, alice)
+
+
+def test_what_the_preview_no_longer_is_is_not_published(published: build.Cast, draft: UUID) -> None:
+    answer = do(draft, published.alice, "publish", preview_digest="0" * 64)
+    assert (answer.status_code, "preview is not known" in text(answer)) == (422, True)
+    assert state(published, draft) == "draft"
+
+
+def test_somebody_else_approves_and_it_says_who(published: build.Cast, draft: UUID, eve: Any) -> None:
+    guard(published)
+    refused = do(draft, published.alice, "publish")
+    assert (refused.status_code, "request an approval" in text(refused)) == (422, True)
+    assert "request_approval" in acts(shown(draft, published.alice))
+    assert do(draft, published.alice, "request_approval").status_code == 302
+    assert "A slower cycle" in text(signed_in(eve).get("/admin/approvals/acme/"))
+    own = do(draft, published.alice, "approve")
+    assert (own.status_code, "takes the word of somebody else" in text(own)) == (422, True)
+    assert acts(shown(draft, eve)) == ["approve", "reject"]
+    assert do(draft, eve, "approve", comment="fine").status_code == 302
+    assert "Approved by eve" in shown(draft, published.alice)
+    assert do(draft, eve, "publish").status_code == 403
+    assert do(draft, published.alice, "publish").status_code == 302
+    assert state(published, draft) == "published"
+
+
+def test_a_no_is_shown_with_its_comment(published: build.Cast, draft: UUID, eve: Any) -> None:
+    guard(published)
+    do(draft, published.alice, "request_approval")
+    assert do(draft, eve, "reject").status_code == 422
+    assert do(draft, eve, "reject", comment="not before Monday").status_code == 302
+    page = shown(draft, published.alice)
+    assert "Rejected by eve" in page
+    assert "not before Monday" in page
+
+
+def test_the_rule_is_set_by_who_may_and_said_to_all(published: build.Cast, eve: Any) -> None:
+    address = "/admin/approvals/acme/"
+    assert (
+        signed_in(published.alice).post(address, {"above_edges": "5", "paths": "/meter"}).status_code == 302
+    )
+    page = text(signed_in(eve).get(address))
+    assert "more than 5 edges or /meter" in page
+    assert "Set the rule" not in page
+    assert signed_in(eve).post(address, {"above_edges": "9"}).status_code == 403
+    bad = signed_in(published.alice).post(address, {"paths": "meter"})
+    assert (bad.status_code, "Not done" in text(bad)) == (422, True)
