@@ -4,7 +4,7 @@ import re
 
 from django.urls import Resolver404, resolve
 
-NO_PAGE = re.compile(r"admin/(logout/|jsi18n/)|(?!admin/)")
+NO_PAGE = re.compile(r"admin/(logout/|jsi18n/|transfer/<)|(?!admin/)")
 
 
 def kind(path: str) -> str:

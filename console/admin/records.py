@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from configs.models import ChangeSet, DeviceProfile, Operation, Version
-from console.admin import change_set_pages, revert_page, words
+from console.admin import change_set_pages, words
 from console.admin.links import edge_address, link
+from console.admin.revert_page import way_on
 from console.admin.scoping import HistoricAdmin, ScopedAdmin, somewhere
 from console.admin.site import desk
 from edges.models import EdgeEvent, OperatorToken
@@ -63,9 +64,7 @@ class ChangeSetAdmin(ScopedAdmin):
             format_html("<li>{} {}: {}</li>", row.scope, row.target, words.operation(_told(row)))
             for row in rows
         ]
-        return format_html(
-            '<ul class="ems-list">{}</ul>{}', SafeString("".join(lines)), revert_page.way_on(change)
-        )
+        return format_html('<ul class="ems-list">{}</ul>{}', SafeString("".join(lines)), way_on(change))
 
 
 def _told(row: Operation) -> dict[str, Any]:
