@@ -202,7 +202,6 @@ def values_of(world: World, cell: Cell) -> dict[str, str]:
     values["version_id"] = values.get(f"history {model}", "")
     values |= {
         "name": "rollback",
-        "deed": "cancel",
         "app_label": "edges",
         "url": "nowhere",
         "change_set": values["done"],

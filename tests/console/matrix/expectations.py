@@ -248,4 +248,4 @@ API: dict[str, dict[str, Call]] = {
 }  # fmt: skip
 # Parameters that name something of an organization; the others are numbers within it.
 THINGS = frozenset({"org", "edge_id", "change_set", "rollout"})
-STATIC = {"path": "console/desk.css"}
+STATIC = {"path": "console/desk.css", "deed": "cancel"}
