@@ -30,10 +30,11 @@ def seal(plan: Plan, *, signer: Signer, now: datetime, tell: Tell = silent) -> l
     """A signed manifest for every affected edge. Errors: ClockRefused."""
     signer.check_clock(plan.ground.database_now)
     sealed: list[Sealed] = []
+    tell("signing", 0, len(plan.affected))
     for one in _sealed(plan, signer, now):
+        sealed.append(one)
         if len(sealed) % TOLD_EVERY == 0:
             tell("signing", len(sealed), len(plan.affected))
-        sealed.append(one)
     return sealed
 
 

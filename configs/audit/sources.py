@@ -14,6 +14,7 @@ from django.db.models.functions import Cast, Coalesce, Concat
 
 from configs.models import ChangeSet, Hold
 from configs.rollouts.models import RolloutEntry
+from configs.timed.models import ChangeSetEntry
 from edges.models import (
     AuditEntry,
     Contact,
@@ -98,6 +99,17 @@ def _changes(organization_id: UUID) -> Iterator[Part]:
     )
 
 
+def _waits(organization_id: UUID) -> Iterator[Part]:
+    """Schedules, planned ends and approvals; the rule of approvals."""
+    rows = ChangeSetEntry.objects.filter(organization=organization_id)
+    shared: dict[str, Any] = {"at": "at", "by": "by", "detail": "detail"}
+    about = _text(Value("change #"), "change_set__number")
+    what = _text(Value("change_"), "what")
+    yield _part(rows.filter(change_set__isnull=False), "waits", what=what, about=about, **shared)
+    rules = rows.filter(change_set__isnull=True)
+    yield _part(rules, "rule", what=F("what"), about=Value("approvals"), **shared)
+
+
 def _keys(organization_id: UUID) -> Iterator[Part]:
     keys = EdgeKey.objects.filter(organization=organization_id)
     about = _text("edge__edge_id", Value(" key "), "key_id")
@@ -148,7 +160,7 @@ def _histories(organization_id: UUID) -> Iterator[Part]:
             yield _part(rows, f"{name}_history", at="history_date", key="history_id", **said)
 
 
-SOURCES: tuple[Callable[[UUID], Iterator[Part]], ...] = (_changes, _keys, _people, _histories)
+SOURCES: tuple[Callable[[UUID], Iterator[Part]], ...] = (_changes, _waits, _keys, _people, _histories)
 
 
 def parts(organization_id: UUID) -> list[Part]:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from django.db import Error, connection
-from psycopg_pool import PoolTimeout
+import psycopg
+from django.db import connection
+from psycopg.conninfo import make_conninfo
 
 from configs.timed.models import Progress
 from edges import hints
@@ -42,16 +43,20 @@ def aloud(organization_id: UUID, change_set_id: UUID) -> Tell:
     hint = Hint("change_set", organization_id, None, str(change_set_id))
 
     def tell(phase: str, done: int, of: int) -> None:
-        own = connection.copy()
         try:
-            with own.cursor() as cursor:
-                cursor.execute("SELECT set_config('ems.orgs', %s, false)", [str(organization_id)])
-                cursor.execute(_TELL, [phase, done, of, change_set_id, organization_id])
-                cursor.execute("SELECT set_config('ems.orgs', '', false)")
-                cursor.execute("SELECT pg_notify(%s, %s)", [hints.CHANNEL, hint.payload()])
-        except (Error, PoolTimeout) as lost:
+            with psycopg.connect(_conninfo()) as own:  # beside the pool, which may have one connection only
+                own.execute("SELECT set_config('ems.orgs', %s, true)", [str(organization_id)])
+                own.execute(_TELL, [phase, done, of, change_set_id, organization_id])
+                own.execute("SELECT pg_notify(%s, %s)", [hints.CHANNEL, hint.payload()])
+        except psycopg.Error as lost:
             logger.warning("progress of %s: %s", change_set_id, lost)
-        finally:
-            own.close()
 
     return tell
+
+
+def _conninfo() -> str:
+    place = connection.settings_dict
+    options = {name: value for name, value in place["OPTIONS"].items() if name != "pool"}
+    named = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    given = {name: place[kept] for name, kept in named.items() if place[kept]}
+    return make_conninfo(**given, **options, connect_timeout=5)

@@ -20,11 +20,27 @@ from edges.roles import Act
 LOCAL = ("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
 
 
-class Digest(forms.Form):
+class Dressed(forms.Form):
+    """In the desk's look; what is ticked keeps the browser's."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if not isinstance(field.widget, forms.CheckboxInput | forms.HiddenInput):
+                field.widget.attrs.setdefault("class", "ems-input")
+
+
+def moment(label: str) -> forms.DateTimeField:
+    """What the clocks of a place show."""
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=LOCAL[0])
+    return forms.DateTimeField(required=False, input_formats=LOCAL, label=label, widget=widget)
+
+
+class Digest(Dressed):
     preview_digest = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
 
 
-class Reason(forms.Form):
+class Reason(Dressed):
     reason = forms.CharField(max_length=500, label="Why?")
 
 
@@ -37,19 +53,17 @@ class Comment(Digest):
     comment = forms.CharField(max_length=500, required=False, label="A word to the author (optional)")
 
 
-class Rejection(forms.Form):
+class Rejection(Dressed):
     comment = forms.CharField(max_length=500, label="Why not? The author reads this.")
 
 
-class Ending(forms.Form):
-    until = forms.DateTimeField(
-        required=False, input_formats=LOCAL, label="Until (empty: it stays)", widget=forms.DateTimeInput
-    )
+class Ending(Dressed):
+    until = moment("Until (empty: it stays)")
     time_zone = forms.CharField(max_length=64, initial="UTC", label="On the clocks of (time zone)")
 
 
 class Scheduling(Digest):
-    at = forms.DateTimeField(required=False, input_formats=LOCAL, label="At (or give a window below)")
+    at = moment("At (or give a window below)")
     opens = forms.CharField(required=False, max_length=5, label="Window opens (HH:MM)")
     closes = forms.CharField(required=False, max_length=5, label="Window closes (HH:MM)")
     days = forms.MultipleChoiceField(
@@ -61,7 +75,7 @@ class Scheduling(Digest):
         required=False,
         label="How",
     )
-    until = forms.DateTimeField(required=False, input_formats=LOCAL, label="Until (empty: it stays)")
+    until = moment("Until (empty: it stays)")
 
 
 @dataclass(frozen=True)

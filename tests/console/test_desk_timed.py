@@ -107,6 +107,8 @@ def test_it_is_scheduled_moved_and_taken_back(published: build.Cast, draft: UUID
         "in the window sun 22:00 to 04:00 (Europe/Berlin), everywhere at once, by the word of alice" in page
     )
     assert acts(page) == ["schedule", "publish_now", "unschedule", "end", "cancel"]
+    gap = do(draft, alice, "end", until="2027-03-28T02:30", time_zone="Europe/Berlin")
+    assert (gap.status_code, "02:30 does not exist on 2027-03-28" in text(gap)) == (422, True)
     assert do(draft, alice, "unschedule", reason="not now").status_code == 302
     assert state(published, draft) == "draft"
     assert "unscheduled by alice: not now" in shown(draft, alice)

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from configs import adopting, changesets, layers, publishing, rolling_back
+from configs.audit import trail
+from configs.audit.trail import Wanted
 from configs.changes import Actor, Address
 from configs.outcomes import Outcome
 from configs.refusals import (
@@ -64,6 +66,13 @@ def test_what_reaches_too_far_is_published_only_after_another_persons_yes(waitin
     assert given.preview_digest == made.preview.preview_digest
     assert len(publish(waiting, which).affected) == 2
     assert waiting.story(made) == ["approval_requested", "approved"]
+    with tenancy.scope([waiting.world.organization.pk]):
+        rows = trail.page(organization_id=waiting.world.organization.pk, wanted=Wanted(), most=100)
+    told = {(row.what, row.by, row.about, row.detail) for row in rows}
+    about = f"change #{made.number}"
+    assert ("approval_rule_changed", "alice", "approvals", "from no rule to more than 1 edges") in told
+    assert ("change_approved", "carol", about, "fine") in told
+    assert "change_approval_requested" in {what for what, by, on, _ in told if (by, on) == ("bob", about)}
 
 
 def test_no_door_goes_around_it(waiting: Waiting) -> None:
