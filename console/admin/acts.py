@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from configs import holding, retrying, rolling_back, signing
@@ -11,6 +11,8 @@ from configs.changes import Actor
 from edges import asking, enrollment
 from edges.models import Edge
 from edges.roles import Act
+
+NOON = time(12)
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,19 @@ def _retry(deed: Deed) -> Any:
 
 
 def _hold(deed: Deed) -> Any:
-    return holding.hold(edge=deed.edge, until=None, reason=deed.reason, actor=deed.actor, now=deed.now)
+    review_on = deed.values.get("review_on")
+    until = None if review_on is None else datetime.combine(review_on, NOON, UTC)
+    return holding.hold(edge=deed.edge, until=until, reason=deed.reason, actor=deed.actor, now=deed.now)
 
 
 def _release(deed: Deed) -> Any:
     return holding.release(
-        edge=deed.edge, reason=deed.reason, actor=deed.actor, now=deed.now, signer=signing.signer()
+        edge=deed.edge,
+        reason=deed.reason,
+        actor=deed.actor,
+        now=deed.now,
+        signer=signing.signer(),
+        preview_digest=deed.values.get("preview_digest") or None,
     )
 
 
@@ -99,14 +108,16 @@ ACTS: dict[str, EdgeAct] = {
         "Hold",
         "rollback",
         "Changes of its site and organization pass by this one edge until it is released. What it runs goes "
-        "on.",
+        "on. You own the hold; from the day of its review on it stands among the alerts.",
         _hold,
+        asks="review_on",
     ),
     "release": EdgeAct(
         "Release",
         "rollback",
         "The edge takes up at once everything that its site and organization changed while it was held.",
         _release,
+        asks="preview",
     ),
     "token": EdgeAct(
         "Enrollment token",

@@ -1,5 +1,6 @@
 """Pages below one edge: confirm an act, revoke a key, see where each value of its document is from."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -10,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from configs import history
+from configs import history, holding
 from configs.changes import Actor
 from configs.refusals import ChangeRefused, Refusal
 from console.admin import draft_bar, edge_facts
@@ -18,7 +19,7 @@ from console.admin.acts import ACTS, Deed, EdgeAct
 from console.admin.leaves import leaves
 from console.admin.links import edge_address
 from console.admin.site import desk, person
-from console.admin.words import count
+from console.admin.words import count, sentence
 from console.api import reach
 from console.enrolling import command
 from doors.problems import Refused
@@ -31,6 +32,8 @@ from edges.roles import Act
 class ActForm(forms.Form):
     reason = forms.CharField(max_length=500)
     to_version = forms.IntegerField(required=False, min_value=1)
+    review_on = forms.DateField(required=False)
+    preview_digest = forms.CharField(required=False, max_length=64)
 
 
 class RevokeForm(forms.Form):
@@ -64,7 +67,19 @@ def act_page(request: HttpRequest, edge_uid: Any, name: str) -> HttpResponseBase
                 return _show_token(request, edge, outcome)
             messages.success(request, f"Done: {act.label.lower()} of {edge.edge_id}.")
             return HttpResponseRedirect(edge_address(edge.pk))
+    if act.asks == "preview":
+        context["preview"] = _released(edge, request.now)  # type: ignore[attr-defined]
     return show(request, edge, act.label, "console/act.html", context)
+
+
+def _released(edge: Edge, now: datetime) -> dict[str, Any]:
+    """The difference that gathered while the edge was held."""
+    try:
+        told = holding.preview_release(edge=edge, now=now).to_dict()
+    except Refusal as refused:
+        return {"refused": _said(refused)}
+    sections = [name for one in told["affected"] for name in one["changed_sections"]]
+    return {"sentence": sentence(told), "sections": sections, "digest": told["preview_digest"]}
 
 
 def _deed(request: HttpRequest, edge: Edge, form: ActForm) -> Deed:

@@ -33,6 +33,7 @@ def _shown(one: Organization, who: Any, sites: Any, counts: Any) -> dict[str, An
     return {
         "pk": one.pk,
         "name": one.name,
+        "code": one.code,
         "sites": sites.get(one.pk, 0),
         "edges": counted.all_edges if counted else 0,
         "words": [

@@ -165,6 +165,10 @@ def test_a_rollback_holds_the_edge_and_release_is_offered(published: build.Cast,
     shown = text(client.get(reverse("admin:edges_edge_change", args=[published.acme_north.pk])))
     assert "Release" in shown
     assert "It hums" in shown
+    asked = text(client.get(reverse("admin:console_act", args=[published.acme_north.pk, "release"])))
+    assert "1 edge will get a new version. It changes in core_cycle." in " ".join(
+        re.sub(r"<[^>]+>", "", asked).split()
+    )
     assert act(client, published, "release", reason="Fixed").status_code == 302
     with tenancy.scope([published.acme.pk]):
         assert not Hold.objects.filter(edge=published.acme_north, released_at=None).exists()
@@ -177,10 +181,12 @@ def test_an_act_that_cannot_be_done_says_why(published: build.Cast) -> None:
 
 def test_hold_and_apply_are_done_once_confirmed(published: build.Cast) -> None:
     client = signed_in(published.alice)
-    assert act(client, published, "hold", reason="Tests").status_code == 302
+    assert act(client, published, "hold", reason="Tests", review_on="2099-02-30").status_code == 200
+    assert act(client, published, "hold", reason="Tests", review_on="2099-02-28").status_code == 302
     assert act(client, published, "apply", reason="Now").status_code == 302
     with tenancy.scope([published.acme.pk]):
-        assert Hold.objects.get(edge=published.acme_north).by == "alice"
+        hold = Hold.objects.get(edge=published.acme_north)
+        assert (hold.by, str(hold.review_at)) == ("alice", "2099-02-28 12:00:00+00:00")
         assert EdgeRequest.objects.get(edge=published.acme_north).payload["reason"] == "Now"
 
 
