@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -15,7 +16,7 @@ from django.urls import path, reverse
 from configs import layers, signing
 from configs.changes import Actor, Address, Operation
 from configs.refusals import ChangeRefused, Refusal
-from console.admin import draft_bar, json_box, layer_rollouts, words
+from console.admin import draft_bar, forecast_words, json_box, layer_rollouts, words
 from console.admin.site import desk, person
 from console.api import reach
 from doors.bodies import MAX_DEPTH, OPERATOR_BYTES
@@ -37,6 +38,17 @@ class BoxForm(forms.Form):
     revision = forms.IntegerField(min_value=0)
     preview_digest = forms.CharField(required=False, max_length=64)
     previewed = forms.CharField(required=False, max_length=64)
+    needs_count = forms.CharField(required=False, max_length=16)
+    count = forms.CharField(required=False, max_length=16)
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        needed = given.get("needs_count")
+        if needed and self.data.get("step") == "publish" and given.get("count") != needed:
+            raise forms.ValidationError(
+                f"Type {needed}, the number of edges, to publish to all of them at once."
+            )
+        return given
 
 
 @dataclass
@@ -76,7 +88,11 @@ def _posted(request: HttpRequest, organization: Organization, address: Address) 
     form = BoxForm(request.POST)
     page = Page(request.POST.get("body", ""), 0, request.POST.get("reason", ""))
     if not form.is_valid():
-        page.errors = [{"detail": f"{name}: {text}"} for name, texts in form.errors.items() for text in texts]
+        page.errors = [
+            {"detail": text if name == NON_FIELD_ERRORS else f"{name}: {text}"}
+            for name, texts in form.errors.items()
+            for text in texts
+        ]
         page.revision = layers.read(organization.pk, address).number
         return _show(request, organization, address, page, True)
     page.revision = form.cleaned_data["revision"]
@@ -246,6 +262,8 @@ def preview_of(answer: Any, page: Page) -> dict[str, Any]:
         "text_digest": text_digest(page.text),
         "publishable": bool(operations),
         "can_be_let_out": bool(edges),
+        "is_wide": forecast_words.is_wide(edges, edges + len(told["unaffected"])),
+        "edges": edges,
         "publish_label": f"Publish to {words.count(edges, 'edge')}"
         if edges
         else "Publish (no edge changes now)",
