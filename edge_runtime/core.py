@@ -145,7 +145,7 @@ class Core:
                 unsafe |= self._stand_aside(ess, posts, image)
             elif posts:
                 unsafe |= self._steer(ess, posts, image, share)
-            else:
+            elif not ess.settings.switches:
                 self._let_go(ess)
         return unsafe
 
