@@ -1,10 +1,12 @@
 """The law of a relay that follows a value, step by step: (second, value, is it on?)."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_runtime.relays import ChannelThreshold
+from tests.edge_runtime.plant import DEMO, bench, body, site
 
 Steps = list[tuple[float, float | None, bool]]
 
@@ -80,3 +82,31 @@ def test_another_output_begins_anew() -> None:
     after = law(output="relay_main/Relay2", min_off_s=5)
     after.go_on_from(before)
     assert [after.decide(95, at_s) for at_s in (1, 5, 6)] == [False, False, True]
+
+
+def test_a_relay_of_a_recorded_house_keeps_what_it_is_switched_to(tmp_path: Path) -> None:
+    made_site = site()
+    made_site["devices"]["relay_main"] = {"kind": "relay"}
+    connection = {"protocol": "tcp", "host": "10.20.0.31"}
+    board = {"device_id": "relay_main", "profile": "relay_board_8", "connection": connection}
+    parameters = {
+        "channel": "_sum/EssSoc",
+        "output": "relay_main/Relay1",
+        "switch_off_at": 40,
+        "min_off_s": 2,
+    }
+    heater = {"id": "heater", "class": "ChannelThresholdController", "execution_order": 1}
+    controllers = [{**heater, "parameters": {**parameters, "switch_on_at": 50}}]
+    made = body(
+        modbus_devices=[*DEMO["modbus_devices"], board], scheduler={"controllers": controllers}, alarms=[]
+    )
+    plant = bench(tmp_path, made_site)
+    plant.load(made)
+    plant.turn(2)
+    assert plant.house.readings("relay_main") == {"Relay1": 0.0}
+    health = plant.turn(1)
+    assert plant.house.readings("relay_main") == {"Relay1": 1.0}
+    assert health["controllers"]["heater"] == {"state": "ok", "error": None}
+    assert health["alarms"] == []
+    assert plant.core.stop()["relay_main"] is True
+    assert plant.house.readings("relay_main") == {f"Relay{number}": 0.0 for number in range(1, 9)}
