@@ -34,7 +34,7 @@ def surplus(on_at: int, off_at: int) -> Json:
 
 
 def test_a_relay_follows_the_grid_and_is_off_when_its_controller_goes(tmp_path: Path) -> None:
-    """3 kW of use, and a battery that is told to give more or less: the grid's power moves past thresholds."""
+    """3 kW of use, a battery that is told to give more or less: the grid's power passes the thresholds."""
 
     def on(state: Json) -> list[str]:
         return [name for name, is_on in state["relay_main"]["outputs"].items() if is_on]
