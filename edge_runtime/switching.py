@@ -33,12 +33,10 @@ class Outputs:
             self.device, self.meetings = device, device.meetings
             self.written = dict.fromkeys(self.written)
 
-    def stands(self, point: str, image: Image) -> bool | None:
-        """What the device shows every cycle is believed over what was written."""
-        shown = image.get(self.device.device_id, point)
-        if shown is None or point not in chain(*self.device.settings.fast):
-            return self.written.get(point)
-        return shown != 0
+    def shown(self, point: str, image: Image) -> bool | None:
+        """How the device itself shows it, where it is asked every cycle."""
+        value = image.get(self.device.device_id, point)
+        return None if value is None or point not in chain(*self.device.settings.fast) else value != 0
 
 
 class Switchboard:
@@ -97,13 +95,15 @@ class Switchboard:
         device = outputs.device
         if not device.answers:
             return f"{device.device_id} does not answer"
-        if point in outputs.written and outputs.written[point] is on and outputs.stands(point, image) is on:
+        stood = outputs.written.get(point) is on
+        if stood and outputs.shown(point, image) in (None, on):
             return None
         outputs.written[point] = None
         if not device.write_switch(point, on=on):
             return str(device.health().get("detail", f"{point} was not taken"))
         outputs.written[point] = on
-        return None
+        words = ("on", "off") if on else ("off", "on")
+        return f"{device.device_id}/{point} was switched {words[0]} and shows {words[1]}" if stood else None
 
 
 def _tell(masters: Mapping[str, tuple[Post, bool]], why: str) -> None:

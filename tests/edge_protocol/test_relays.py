@@ -144,10 +144,10 @@ def test_two_controllers_may_share_a_board_and_a_disabled_one_is_no_master() -> 
 
 
 def test_a_relay_that_its_profile_does_not_leave_off_is_refused() -> None:
-    board = {**PROFILES["relay_board_8"], "safe_writes": [{"point": "Relay2", "value": 0}]}
-    made = {name: body for name, body in document().items() if name != "profiles"}
+    board = {**PROFILES["relay_board_8"], "safe_writes": [{"point": "Relay1", "value": 0}]}
+    made = {name: body for name, body in document(output="relay0/Relay2").items() if name != "profiles"}
     assert said(made, {**PROFILES, "relay_board_8": board}) == [
-        ("E08", f"{PATH}/output", "the profile's safe_writes do not switch Relay1 off")
+        ("E08", f"{PATH}/output", "the profile's safe_writes do not switch Relay2 off")
     ]
 
 

@@ -239,8 +239,33 @@ def test_a_relay_that_somebody_switched_by_hand_is_put_right(loop: Loop) -> None
             runtime.load(body(**board(), **scheduler(relay(1))))
             runtime.turn(2)
             one.device.registers.put("Relay1", 0)
-            runtime.turn()
+            states = [runtime.turn()["controllers"]["relay1"]["state"] for _ in range(2)]
             assert on(one) == [1]
+            assert states == ["write_failed", "ok"]
+
+
+def test_a_relay_that_sticks_has_a_name(loop: Loop) -> None:
+    """The board takes the write, and shows its contact as it was."""
+    with yard(loop) as (runtime, battery, _):
+        one = relays()
+        one.device.registers.write = lambda fc, address, values: None  # type: ignore[method-assign]
+        with runtime.plugged(BOARD, one):
+            charge(battery, 60)
+            runtime.load(body(**board(), **scheduler(relay(1))))
+            state = runtime.turn(4)["controllers"]["relay1"]
+            assert state["state"] == "write_failed"
+            assert state["error"].endswith("relay_main/Relay1 was switched on and shows off")
+
+
+def test_a_board_whose_relays_are_not_read_is_believed(loop: Loop) -> None:
+    with yard(loop) as (runtime, battery, _):
+        one = relays()
+        with runtime.plugged(BOARD, one):
+            charge(battery, 60)
+            runtime.load(body(**board(poll_groups={"fast": [], "slow": []}), **scheduler(relay(1))))
+            health = runtime.turn(4)
+            assert writes(one) == [(1, 1)]
+            assert health["controllers"]["relay1"]["state"] == "ok"
 
 
 def test_new_thresholds_and_a_new_timeout_keep_the_shortest_time(loop: Loop) -> None:
