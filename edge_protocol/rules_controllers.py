@@ -8,6 +8,7 @@ from edge_protocol.subject import (
     LIMIT,
     NEEDS_METER,
     PEAK_SHAVING,
+    RELAY,
     Controller,
     Device,
     Finding,
@@ -153,7 +154,7 @@ def unguarded_storage(subject: Subject) -> Iterator[Finding]:
 def _discharges(controller: Controller) -> bool:
     if controller.kind == "FixActivePowerController":
         return bool(controller.parameters["power_watts"] > 0)
-    return controller.kind != LIMIT
+    return controller.kind not in (LIMIT, RELAY)
 
 
 def idle_controllers(subject: Subject) -> Iterator[Finding]:
@@ -173,6 +174,8 @@ def idle_controllers(subject: Subject) -> Iterator[Finding]:
 
 
 def _has_storage(subject: Subject, controller: Controller) -> bool:
+    if controller.kind == RELAY:
+        return True  # it needs none
     if "schedule_device_id" in controller.parameters and "ess_id" not in controller.parameters:
         return True  # named: E08 looks at it
     ess = subject.ess(controller)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import orjson
 
-from edge_protocol import rules_alarms, rules_controllers, rules_devices
+from edge_protocol import rules_alarms, rules_controllers, rules_devices, rules_relays
 from edge_protocol.canonical import JsonObject, JsonValue
 from edge_protocol.errors import SemanticsRejected
 from edge_protocol.layout import KEYED_LISTS
@@ -89,8 +89,11 @@ _RULES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     rules_devices.addresses,
     rules_devices.serial_lines,
     rules_alarms.channels,
+    rules_relays.followed_channels,
     rules_controllers.named_devices,
+    rules_relays.outputs,
     rules_controllers.parameters,
+    rules_relays.thresholds,
     rules_controllers.maintenance_window,
     rules_devices.bus_time,
     rules_controllers.periods,

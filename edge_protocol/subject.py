@@ -12,6 +12,7 @@ SET_POINT = "SetActivePower"
 LIMIT = "LimitTotalDischargeController"
 BALANCING = "BalancingController"
 PEAK_SHAVING = frozenset(("PeakShavingController", "TimeSlotPeakShavingController"))
+RELAY = "ChannelThresholdController"
 NEEDS_METER = PEAK_SHAVING | {BALANCING}
 
 
@@ -48,6 +49,12 @@ class Profile:
         # Active power can be written, and goes back by itself or by safe writes when nobody writes it.
         writable = self.points.get(SET_POINT, {}).get("access") == "RW"
         self.is_steerable = writable and ("reversion" in entry or "safe_writes" in entry)
+
+    def switches_off(self, name: str) -> bool:
+        """Whether leaving the device in its safe state switches this point off."""
+        return any(
+            write["point"] == name and write["value"] == 0 for write in self.entry.get("safe_writes", ())
+        )
 
 
 class Device:

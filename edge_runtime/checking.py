@@ -12,12 +12,12 @@ from typing import Any
 from edge_protocol import schema
 from edge_protocol.canonical import parse
 from edge_protocol.errors import ProtocolError
-from edge_runtime.device import host_of
 from edge_runtime.document import MOST_BYTES, Document, DocumentUnreadableError, make_document
 from edge_runtime.limits import LocalLimits
 from edge_runtime.modbus.lines import is_device_file
 from edge_runtime.modbus.profile_rules import wrong_points
 from edge_runtime.roster import STRATEGIES
+from edge_runtime.settings import host_of
 from edge_runtime.slots import has_zone
 
 AROUND_THE_SECTIONS = ("version", "digest", "edge_id", "timestamp", "changed", "safe_mode")

@@ -18,10 +18,14 @@ from edge_runtime.controllers import (
     LimitTotalDischarge,
 )
 from edge_runtime.peak_shaving import PeakShaving, Shaving, TimeSlotPeakShaving
+from edge_runtime.relays import ChannelThreshold
 from edge_runtime.slots import DAYS, WeeklySlot, has_zone
 
+Made = Controller | ChannelThreshold
+"""What steers batteries, and what switches relays."""
 
-def make_controller(controller_id: str, class_name: str, parameters: Mapping[str, object]) -> Controller:
+
+def make_controller(controller_id: str, class_name: str, parameters: Mapping[str, object]) -> Made:
     """The controller that a document entry asks for, its parameters already filled with defaults.
 
     Errors: ControllerInitError for a class that this runtime does not have, or a parameter missing.
@@ -58,12 +62,12 @@ class _Parameters:
 
     def time_of_day(self, name: str) -> time:
         try:
-            return time.fromisoformat(self._text(name))
+            return time.fromisoformat(self.text(name))
         except ValueError as error:
             raise ControllerInitError(self._id, f"parameter {name} is no time of day like 17:00") from error
 
     def zone(self, name: str) -> ZoneInfo:
-        key = self._text(name)
+        key = self.text(name)
         if not has_zone(key):
             raise ControllerInitError(self._id, f"there is no time zone {key}")
         return ZoneInfo(key)
@@ -74,7 +78,7 @@ class _Parameters:
             raise ControllerInitError(self._id, f"parameter {name} must list days: {', '.join(DAYS)}")
         return value
 
-    def _text(self, name: str) -> str:
+    def text(self, name: str) -> str:
         value = self._values.get(name)
         if not isinstance(value, str):
             raise ControllerInitError(self._id, f"parameter {name} is missing")
@@ -123,10 +127,22 @@ def _fix_active_power(parameters: _Parameters) -> Controller:
     return FixActivePower(power_watts=parameters.number("power_watts"))
 
 
-_MAKERS: Final[Mapping[str, Callable[[_Parameters], Controller]]] = {
+def _channel_threshold(parameters: _Parameters) -> ChannelThreshold:
+    return ChannelThreshold(
+        channel=parameters.text("channel"),
+        output=parameters.text("output"),
+        switch_on_at=parameters.number("switch_on_at"),
+        switch_off_at=parameters.number("switch_off_at"),
+        min_on_s=parameters.number("min_on_s"),
+        min_off_s=parameters.number("min_off_s"),
+    )
+
+
+_MAKERS: Final[Mapping[str, Callable[[_Parameters], Made]]] = {
     "BalancingController": _balancing,
     "PeakShavingController": _peak_shaving,
     "TimeSlotPeakShavingController": _time_slot_peak_shaving,
     "LimitTotalDischargeController": _limit_total_discharge,
     "FixActivePowerController": _fix_active_power,
+    "ChannelThresholdController": _channel_threshold,
 }

@@ -48,7 +48,7 @@ class Controller(Protocol):
 
     def act(self, inputs: Inputs, left: Interval) -> Interval: ...
 
-    def go_on_from(self, before: Controller) -> None:
+    def go_on_from(self, before: object) -> None:
         """Take over what the same controller with other parameters remembers of its battery."""
 
 
@@ -78,7 +78,7 @@ class Balancing:
         self._sent = self._pid.next(target=wanted, measured=ess, limits=left, sent=inputs.sent_watts)
         return left.fix(self._sent)
 
-    def go_on_from(self, before: Controller) -> None:
+    def go_on_from(self, before: object) -> None:
         if isinstance(before, Balancing):
             self._pid, self._sent = before._pid, before._sent
 
@@ -121,7 +121,7 @@ class LimitTotalDischarge:
         force = -inputs.power.low / 5 if self._force_watts is None else self._force_watts
         return left.narrow(high=-force)
 
-    def go_on_from(self, before: Controller) -> None:
+    def go_on_from(self, before: object) -> None:
         if isinstance(before, LimitTotalDischarge):
             self._state, self._changed_at_s = before._state, before._changed_at_s
 
@@ -149,5 +149,5 @@ class FixActivePower:
         del inputs
         return left.fix(self._power)
 
-    def go_on_from(self, before: Controller) -> None:
+    def go_on_from(self, before: object) -> None:
         """It remembers nothing."""

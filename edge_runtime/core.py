@@ -20,6 +20,7 @@ from edge_runtime.limits import LocalLimits
 from edge_runtime.roster import Post, Roster
 from edge_runtime.sharing import Share, share_of
 from edge_runtime.signs import SignWatch
+from edge_runtime.switching import Switchboard
 from edge_runtime.totals import totals
 
 WAITS_IN_A_WATCHDOG = 3
@@ -61,6 +62,7 @@ class Core:
         self._roster = Roster()
         self._alarms = AlarmEngine()
         self._signs = SignWatch()
+        self._switchboard = Switchboard()
         self._document: Document | None = None
         self._sent: dict[str, float] = {}
         self._safe_states: dict[str, bool] | None = None
@@ -75,6 +77,7 @@ class Core:
             given_up = self._devices.load(document.devices, document.profiles)
             self._sent = {name: watts for name, watts in self._sent.items() if name not in given_up}
             self._signs = SignWatch()
+            self._switchboard.forget(given_up)
         if "scheduler" in changed:
             self._roster.load(document.sections["scheduler"], document.controllers)
         if "alarms" in changed:
@@ -97,6 +100,7 @@ class Core:
         if document.safe_mode and not (self._safe_states and all(self._safe_states.values())):
             self._safe_states = self._devices.write_safe_states(insist=self._safe_states is None)
         unsafe = self._drive(image)
+        unsafe |= self._switchboard.switch(self._roster.switching, self._devices.by_id, image)
         own = unsafe | self._devices.alarms() | self._signs.wrong() | _overrunning(turn, document)
         self._active_alarms = self._alarms.judge(self._channels(image, turn), turn.now_s, turn.now_at, own)
         self._count_failures(document)
@@ -105,6 +109,7 @@ class Core:
         """Leave every device in its safe state; which of them took it."""
         written = self._devices.write_safe_states()
         self._sent = {name: watts for name, watts in self._sent.items() if not written.get(name)}
+        self._switchboard.forget(name for name, done in written.items() if done)
         return written
 
     @property
@@ -140,7 +145,7 @@ class Core:
                 unsafe |= self._stand_aside(ess, posts, image)
             elif posts:
                 unsafe |= self._steer(ess, posts, image, share)
-            else:
+            elif not ess.settings.switches:
                 self._let_go(ess)
         return unsafe
 

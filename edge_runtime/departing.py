@@ -107,4 +107,4 @@ class Departing:
 def _can_be_left_safe(device: Device) -> bool:
     """Not one that takes no writes at all, nor somebody else's under its address."""
     settings = device.settings
-    return bool(settings.safe_writes or settings.takes_set_points) and device.refuses_writes is None
+    return bool(settings.safe_writes or settings.can_be_driven) and device.refuses_writes is None

@@ -4,52 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
 from edge_protocol.instants import format_instant
-from edge_runtime.blocks import Block, blocks_of
+from edge_runtime.blocks import Block
 from edge_runtime.field import FieldDevice, FieldError, UnreachableError
+from edge_runtime.settings import SET_POINT, DeviceSettings
 
 RETRY_STEP_S: Final = 2.0
 RETRY_CAP_S: Final = 300.0
-SET_POINT: Final = "SetActivePower"
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceSettings:
-    """What the document and the profile say about one device, ready for use."""
-
-    device_id: str
-    role: str
-    host: str
-    bus: str
-    connection: Mapping[str, Any]
-    fast: tuple[Block, ...]
-    slow: tuple[Block, ...]
-    points: Mapping[str, Mapping[str, Any]]
-    base_address: int | None
-    word_order: str
-    request_gap_s: float
-    invalidate_after: int
-    expect_serial: str | None
-    limits: Mapping[str, Any]
-    safe_writes: tuple[tuple[str, float], ...]
-    reversion: tuple[str, float] | None
-    entry: Mapping[str, Any] = field(compare=False, repr=False)
-    profile: Mapping[str, Any] = field(compare=False, repr=False)
-
-    @property
-    def takes_set_points(self) -> bool:
-        return self.points.get(SET_POINT, {}).get("access") == "RW"
-
-    @property
-    def control(self) -> tuple[Any, ...]:
-        """What decides who is written to and how it is left safe: where it differs, another one is meant."""
-        set_point = self.points.get(SET_POINT)
-        return (self.bus, self.connection["unit_id"], set_point, self.safe_writes, self.reversion)
 
 
 Book = Callable[["Device"], None]
@@ -61,48 +26,11 @@ def forget(device: Device) -> None:
     del device
 
 
-def settings_of(entry: Mapping[str, Any], profile: Mapping[str, Any]) -> DeviceSettings:
-    """One entry of `modbus_devices` (defaults filled in) read together with its profile."""
-    connection = entry["connection"]
-    points = {point["name"]: point for point in profile["points"]}
-    reversion = profile.get("reversion")
-    return DeviceSettings(
-        device_id=entry["device_id"],
-        role=entry["role"],
-        host=host_of(connection),
-        bus=_bus(connection),
-        connection=connection,
-        fast=blocks_of(entry["poll_groups"]["fast"], points),
-        slow=blocks_of(entry["poll_groups"]["slow"], points),
-        points=points,
-        base_address=profile.get("base_address"),
-        word_order=profile["word_order"],
-        request_gap_s=connection["min_request_gap_ms"] / 1000,
-        invalidate_after=connection["invalidate_after_errors"],
-        expect_serial=entry.get("expect_serial"),
-        limits=entry.get("limits", {}),
-        safe_writes=tuple((write["point"], write["value"]) for write in profile.get("safe_writes", ())),
-        reversion=(reversion["point"], reversion["seconds"]) if reversion else None,
-        entry=entry,
-        profile=profile,
-    )
-
-
-def host_of(connection: Mapping[str, Any]) -> str:
-    """What local limits judge; a serial line of this machine has no host."""
-    return "" if connection["protocol"] == "rtu" else str(connection["host"])
-
-
-def _bus(connection: Mapping[str, Any]) -> str:
-    if connection["protocol"] == "rtu":
-        return str(connection["serial"]["device"])
-    return f"{connection['host']}:{connection['port']}"
-
-
 class Device:
     """Polls one field device; knows what it last said, whether it answers, and whether it may be written.
 
     A device that failed is probed beside the cycle, so one lock stands between its readers and writers.
+    `meetings` counts how often it was met anew: what was written before may be gone since.
     """
 
     def __init__(self, settings: DeviceSettings, device: FieldDevice, book: Book = forget) -> None:
@@ -113,6 +41,7 @@ class Device:
         self._book = book
         self._lock = threading.Lock()
         self._values: dict[str, float | None] = dict.fromkeys(chain(*settings.fast, *settings.slow))
+        self.meetings = 0
         self._failures = self._errors = self._next_slow = 0
         self._now_s = self._retry_at_s = 0.0
         self._last_read_at: datetime | None = None
@@ -178,10 +107,11 @@ class Device:
         writes: list[tuple[str, float]] = [(SET_POINT, watts)]
         if self.settings.reversion is not None:
             writes.insert(0, self.settings.reversion)
-        if not self.owed:
-            self.owed = True
-            self._book(self)
-        return self._write(writes, insist=False)
+        return self._drive(writes)
+
+    def write_switch(self, point: str, *, on: bool) -> bool:
+        """Switch one output; False when the device may not be written or fails."""
+        return self._drive([(point, float(on))])
 
     def write_safe_state(self, *, insist: bool = True) -> bool:
         """The profile's safe writes, or 0 W; True when none are needed. `insist` asks a failing one too."""
@@ -239,6 +169,13 @@ class Device:
                 f"{self.device_id} has serial {serial!r}, expected {expected!r}: nothing is written"
             )
         self._session = session
+        self.meetings += 1
+
+    def _drive(self, writes: list[tuple[str, float]]) -> bool:
+        if not self.owed:
+            self.owed = True
+            self._book(self)
+        return self._write(writes, insist=False)
 
     def _slow_turn(self) -> tuple[Block, ...]:
         slow = self.settings.slow

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from edge_runtime.departing import Address, Departing, address_of, write_safe
-from edge_runtime.device import Device, DeviceSettings, settings_of
+from edge_runtime.device import Device
 from edge_runtime.field import FieldDevice
 from edge_runtime.ledger import Ledger
 from edge_runtime.limits import LocalLimits
 from edge_runtime.polling import PROBE_PATIENCE_S, Polling
+from edge_runtime.settings import DeviceSettings, settings_of
 
 
 class DocumentDeviceError(Exception):
@@ -144,7 +145,7 @@ class Devices:
 
     def _inherit(self, owner: Device, device: Device) -> None:
         """What stands at this address now is left safe by its own profile, unless somebody drives it."""
-        if owner.settings.takes_set_points:
+        if owner.settings.can_be_driven:
             owner.owed = True
         else:
             self._ledger.strike(device.settings)

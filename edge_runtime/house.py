@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Final
 
 from edge_runtime.battery import Battery
-from edge_runtime.device import DeviceSettings
 from edge_runtime.field import FieldDevice, PowerRating, UnreachableError
 from edge_runtime.recording import Moment
+from edge_runtime.settings import DeviceSettings
 from edge_runtime.site import Defect, Site, SiteDevice
 
 EXIT_OF_A_DEFECT: Final = 70
@@ -40,6 +40,9 @@ class House:
             if device.battery is not None
         }
         self._written_s: dict[str, float] = {}
+        self._switched: dict[str, Readings] = {
+            name: {} for name, device in site.devices.items() if device.kind == "relay"
+        }
 
     @property
     def running_s(self) -> float:
@@ -65,6 +68,10 @@ class House:
             self._batteries[device_id].set_point_watts = watts
             self._written_s[device_id] = self._clock()
 
+    def switch(self, device_id: str, point: str, value: float) -> None:
+        with self._lock:
+            self._switched[device_id][point] = value
+
     def _advance(self) -> None:
         now = self._clock()
         for name, battery in self._batteries.items():
@@ -79,6 +86,8 @@ class House:
             return _battery_readings(self._batteries[device_id])
         if kind == "pv_inverter":
             return _inverter_readings(moment.pv_watts)
+        if kind == "relay":
+            return dict(self._switched[device_id])
         if kind == "consumption_meter":
             return _meter_readings(moment.load_watts)
         delivered = sum(battery.power_watts for battery in self._batteries.values())
@@ -153,6 +162,8 @@ class HouseDevice:
             self._answer()
             if point == "SetActivePower" and self._site.battery is not None:
                 self._house.command(self._id, value)
+            elif self._site.kind == "relay":
+                self._house.switch(self._id, point, value)
 
     def missing(self) -> Mapping[str, str]:
         return {}
@@ -162,7 +173,7 @@ class HouseDevice:
 
     def _read(self, point: str) -> float | None:
         self._answer()
-        return self._house.readings(self._id).get(point)
+        return self._house.readings(self._id).get(point, 0.0 if self._site.kind == "relay" else None)
 
     def _wait_for_the_bus(self) -> None:
         if self._gap_s:

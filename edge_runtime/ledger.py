@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.device import Device, DeviceSettings, settings_of
+from edge_runtime.device import Device
+from edge_runtime.settings import DeviceSettings, settings_of
 
 log = logging.getLogger(__name__)
 

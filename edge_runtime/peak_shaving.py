@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from edge_runtime import laws
-from edge_runtime.controllers import Controller, Inputs
+from edge_runtime.controllers import Inputs
 from edge_runtime.interval import Interval
 from edge_runtime.pid import PidFilter
 from edge_runtime.slots import WeeklySlot
@@ -45,7 +45,7 @@ class PeakShaving:
             return self._reserved(inputs, left.narrow(low=needed), spare=max(needed, 0.0))
         return self._reserved(inputs, self._below(inputs, real, ess, left.narrow(low=real - peak)), spare=0.0)
 
-    def go_on_from(self, before: Controller) -> None:
+    def go_on_from(self, before: object) -> None:
         if isinstance(before, PeakShaving):
             self._pid = before._pid
 
@@ -88,7 +88,7 @@ class TimeSlotPeakShaving(PeakShaving):
         self._hysteresis_soc = hysteresis_soc
         self._was_full = False
 
-    def go_on_from(self, before: Controller) -> None:
+    def go_on_from(self, before: object) -> None:
         super().go_on_from(before)
         if isinstance(before, TimeSlotPeakShaving):
             self._was_full = before._was_full

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge_runtime.classes import make_controller
+from edge_runtime.classes import Made, make_controller
 from edge_runtime.controllers import Controller, ControllerInitError, Inputs
 from edge_runtime.device import Device
 from edge_runtime.interval import Interval
+from edge_runtime.relays import ChannelThreshold
 
 log = logging.getLogger(__name__)
 
@@ -19,10 +20,10 @@ STRATEGIES: Final = ("fixed_order", "alphabetical")
 
 @dataclass(slots=True)
 class Post:
-    """One controller where it stands. `state`: ok, init_failed, run_failed or disabled."""
+    """One controller where it stands. `state`: ok, init_failed, run_failed, write_failed or disabled."""
 
     entry: Mapping[str, Any]
-    controller: Controller | None = None
+    controller: Made | None = None
     state: str = "ok"
     error: str | None = None
     note: str | None = None
@@ -37,7 +38,7 @@ class Post:
 
     @property
     def acts(self) -> bool:
-        """Whether it has what it needs to say anything about a battery."""
+        """Whether it has what it needs to say anything about a battery or a relay."""
         return self.controller is not None and self.state != "init_failed" and self.note is None
 
     def refuse(self, reason: str) -> None:
@@ -49,15 +50,27 @@ class Post:
 
     def run(self, inputs: Inputs, left: Interval) -> Interval:
         """Narrow what is left. A controller's exception marks it and does not stop the cycle."""
-        assert self.controller is not None  # noqa: S101 - only posts that act are run
+        controller = self.controller
+        assert controller is not None  # noqa: S101 - only posts that act are run
+        assert not isinstance(controller, ChannelThreshold)  # noqa: S101 - it has no battery
         try:
-            narrowed = self.controller.act(inputs, left)
+            narrowed = controller.act(inputs, left)
         except Exception as error:  # config-model.md, Cycle: whatever a controller throws is its own failure
             log.exception("controller %s failed", self.controller_id)
             self.state, self.error = "run_failed", f"controller run failed: {self.controller_id}: {error}"
             return left
         self.state, self.error = "ok", None
         return narrowed
+
+    def written(self, failure: str | None) -> None:
+        """Whether what it decided has reached its device; `failure` says why not."""
+        if failure is None:
+            self.state, self.error = "ok", None
+        else:
+            self.state, self.error = (
+                "write_failed",
+                f"controller write failed: {self.controller_id}: {failure}",
+            )
 
 
 class Roster:
@@ -86,12 +99,24 @@ class Roster:
         if self._bound_to is not None and self._bound_to[0] is devices and self._bound_to[1] == refusals:
             return
         self._bound_to = (devices, refusals)
+        outputs: dict[str, str] = {}
         for post in self.posts:
-            if post.controller is not None:
+            if isinstance(post.controller, ChannelThreshold):
+                _bind_to_output(post, post.controller.output, devices, outputs)
+            elif post.controller is not None:
                 _bind(post, post.controller, devices)
 
     def of(self, ess_id: str) -> list[Post]:
         return [post for post in self.posts if post.acts and post.ess_id == ess_id]
+
+    @property
+    def switching(self) -> list[tuple[Post, ChannelThreshold]]:
+        """Those that have a relay, with their law."""
+        return [
+            (post, post.controller)
+            for post in self.posts
+            if post.acts and isinstance(post.controller, ChannelThreshold)
+        ]
 
     def health(self) -> dict[str, Any]:
         return {post.controller_id: post.health() for post in self.posts}
@@ -150,6 +175,23 @@ def _bind(post: Post, controller: Controller, devices: Mapping[str, Device]) -> 
     _forget_another_battery(post)
     if post.ess_id is not None:
         _ask_whether_it_may_write(post, devices[post.ess_id])
+
+
+def _bind_to_output(post: Post, output: str, devices: Mapping[str, Device], outputs: dict[str, str]) -> None:
+    """Its relay must be there, be one that can be switched and left off, and have no master yet."""
+    if post.state == "init_failed":
+        post.state, post.error = "ok", None
+    name, point = output.split("/", 1)
+    device = devices.get(name)
+    master = outputs.setdefault(output, post.controller_id)
+    if device is None or device.settings.role != "io":
+        post.refuse(f"{name} is no enabled device of role io")
+    elif point not in device.settings.switches:
+        post.refuse(f"{output} is no on/off point that can be written and is left off in the safe state")
+    elif device.refuses_writes is not None:
+        post.refuse(device.refuses_writes)
+    elif master != post.controller_id:
+        post.refuse(f"{output} is also switched by {master}")
 
 
 def _resolve(post: Post, named: str | None, role: str, devices: Mapping[str, Device]) -> str | None:

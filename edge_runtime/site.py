@@ -7,7 +7,8 @@
    "bms_main":    {"kind": "battery", "serial": "BMS-0001", "capacity_wh": 13500, "max_charge_w": 5000,
                    "max_discharge_w": 5000, "round_trip_efficiency": 0.9, "initial_soc": 60},
    "meter_grid":  {"kind": "grid_meter", "serial": "MTR-0001"},
-   "inverter_pv": {"kind": "pv_inverter", "serial": "PV-0001"}}}
+   "inverter_pv": {"kind": "pv_inverter", "serial": "PV-0001"},
+   "relay_main":  {"kind": "relay"}}}
 ```
 
 `recording` is one of the shipped ones (`data/*.csv`) or the name of a file beside the site file; `start_at`,
@@ -15,6 +16,7 @@ an instant of the recording, is where the house begins (default: the recording's
 constant: `{"load_w": 3000, "pv_w": 0}`. Every device may have `absent` (true: it never answers), `answer_ms`
 (how long each of its answers really takes), `reverts_after_s` (a battery: without a new set-point for so long
 it goes back to 0 W) and `defect`, a fault to rehearse: `{"kind": "crash" | "hang" | "exit", "after_s": 30}`.
+A `relay` keeps what it is switched to; nothing hangs on it.
 A device of the document that is not in this file is absent. `modbus` says how a device looks on the wire
 (`simulated/faces.py`); without Modbus it is not looked at.
 """
@@ -33,7 +35,7 @@ from edge_protocol.instants import parse_instant
 from edge_runtime.battery import BatteryRating
 from edge_runtime.recording import SHIPPED, Moment, Recording, read_recording
 
-KINDS: Final = ("battery", "grid_meter", "pv_inverter", "consumption_meter")
+KINDS: Final = ("battery", "grid_meter", "pv_inverter", "consumption_meter", "relay")
 DEFECTS: Final = ("crash", "hang", "exit")
 PROTOCOLS: Final = ("tcp", "rtu_over_tcp", "rtu")
 

@@ -8,12 +8,12 @@ from itertools import pairwise
 from typing import Final
 
 from edge_runtime.blocks import FURTHEST_GAP, MOST_REGISTERS, grouped
-from edge_runtime.device import SET_POINT, DeviceSettings
 from edge_runtime.field import PowerRating, RefusedError
 from edge_runtime.modbus.bus import Bus, ExceptionAnswerError, Request, Terms
 from edge_runtime.modbus.places import Place, exponent_of, plain_place
 from edge_runtime.modbus.rates import LARGEST, REVERSION, drives_by_rates, rates
 from edge_runtime.modbus.sunspec import discover, sunspec_place
+from edge_runtime.settings import SET_POINT, DeviceSettings
 
 SERIAL_NUMBER: Final = "SerialNumber"
 MAX_CHARGE: Final = "MaxChargePower"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from edge_runtime.device import DeviceSettings
 from edge_runtime.field import FieldDevice
 from edge_runtime.modbus.bus import Bus
 from edge_runtime.modbus.device import ModbusDevice
 from edge_runtime.modbus.lines import Line, Route, line_of, straight
+from edge_runtime.settings import DeviceSettings
 
 
 @dataclass(slots=True)

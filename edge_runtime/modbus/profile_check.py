@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_protocol.defaults import with_defaults
-from edge_runtime.device import DeviceSettings, settings_of
 from edge_runtime.modbus.field import ModbusField
 from edge_runtime.modbus.lines import Route
+from edge_runtime.settings import DeviceSettings, settings_of
 
 DEVICE = "checked"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from edge_runtime.device import SET_POINT
+from edge_runtime.settings import SET_POINT
 
 LARGEST: Final = "MaxCharge"
 REVERSION: Final = "SetRateReversion"

@@ -43,6 +43,8 @@ class Traits:
     reversion_point: str | None
     answer_s: float = 0.0
     defect: Defect | None = None
+    outputs: tuple[str, ...] = ()
+    """Coils that can be switched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,11 @@ class SimulatedDevice:
         if enabled not in (None, ENABLED) or mode not in (None, WATTS):
             return 0.0
         return self.registers.value("SetActivePower") or 0.0
+
+    @property
+    def outputs(self) -> dict[str, bool]:
+        """How its relays stand."""
+        return {name: bool(self.registers.value(name)) for name in self.traits.outputs}
 
     @property
     def _rated_watts(self) -> float:

@@ -34,6 +34,8 @@ class MeteredHouse:
         hours = (now_s - self._counted_to_s) / SECONDS_PER_HOUR
         self._counted_to_s = now_s
         for name, counts in self._counts.items():
+            if not counts:
+                continue
             energy = self._house.readings(name)["ActivePower"] * hours
             for counter in counts:
                 counts[counter] += max(-energy if counter == "ExportedEnergy" else energy, 0.0)

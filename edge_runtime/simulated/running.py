@@ -73,6 +73,7 @@ class SimulatedSite:
             unit.front.device_id: {
                 "readings": self._plant.readings(unit.front.device_id),
                 "set_point_w": unit.device.set_point_watts,
+                "outputs": unit.device.outputs,
                 "followed": [[one.watts, one.reads] for one in unit.device.followed],
                 "connections": self._connections[unit.front.end],
                 "reads": unit.device.reads,
@@ -129,5 +130,8 @@ def _device(front: Front, site: Site, plant: MeteredHouse, clock: Clock, turns: 
         reversion_point=front.profile.get("reversion", {}).get("point"),
         answer_s=described.answer_ms / 1000,
         defect=described.defect,
+        outputs=tuple(
+            point["name"] for point in front.profile["points"] if point["fc"] == 1 and point["access"] == "RW"
+        ),
     )
     return SimulatedDevice(traits, registers, plant, clock, turns)

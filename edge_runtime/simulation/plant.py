@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from edge_runtime.battery import Battery
-from edge_runtime.device import SET_POINT, DeviceSettings
 from edge_runtime.devices import Devices
 from edge_runtime.field import FieldDevice, PowerRating, UnreachableError
 from edge_runtime.recording import Moment
+from edge_runtime.settings import SET_POINT, DeviceSettings
 from edge_runtime.site import Site, SiteDevice
 
 READS_AS_WELL: Final = {"Frequency": 50.0, "Soh": 100.0}

@@ -51,6 +51,16 @@ def test_every_enabled_thing_is_a_gate() -> None:
             "controller_init_failed",
             "controller init failed: ctrl0: no battery",
         ),
+        (
+            {
+                "controllers": {
+                    "ctrl0": {"state": "write_failed", "error": "controller write failed: ctrl0: stuck"}
+                }
+            },
+            "controller:ctrl0",
+            "controller_write_failed",
+            "controller write failed: ctrl0: stuck",
+        ),
         ({"controllers": {}}, "controller:ctrl0", "controller_missing", "ctrl0"),
         (
             {"devices": {"bms": {"ok": False, "errors": 7}, "pv": {"ok": True}}},

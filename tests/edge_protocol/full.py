@@ -53,6 +53,11 @@ def devices() -> list[Body]:
             "connection": {"protocol": "rtu_over_tcp", "host": "gateway-1.plant.example", "unit_id": 7},
             "poll_groups": {"fast": []},
         },
+        {
+            "device_id": "io0",
+            "profile": "relay_board_8",
+            "connection": {"protocol": "tcp", "host": "192.168.1.12"},
+        },
     ]
 
 
@@ -60,6 +65,12 @@ def controllers() -> list[Body]:
     peak = {"threshold_watts": 50000, "recharge_enabled": True, "recharge_threshold_watts": 20000}
     slot = {"days": ["mon", "sun"], "start_time": "07:00", "end_time": "21:30", "time_zone": "Europe/Berlin"}
     named = {"ess_id": "ess0", "meter_id": "meter0"}
+    relay = {
+        "channel": "_sum/GridActivePower",
+        "output": "io0/Relay1",
+        "switch_on_at": -1500.5,
+        "switch_off_at": 500,
+    }
     kinds: list[tuple[str, Body]] = [
         (
             "LimitTotalDischargeController",
@@ -70,6 +81,7 @@ def controllers() -> list[Body]:
         ("ScheduleController", {"schedule_device_id": "ess0", "fallback": "idle"}),
         ("BalancingController", {**named, "target_grid_power": -100, "priority": "grid_support"}),
         ("FixActivePowerController", {"power_watts": -500}),
+        ("ChannelThresholdController", {**relay, "min_on_s": 300, "min_off_s": 120}),
     ]
     kinds[4][1]["deadband_watts"] = 25
     return [

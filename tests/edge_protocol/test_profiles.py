@@ -11,10 +11,13 @@ from edge_protocol.registry import builtin_profiles, find_profile
 from edge_protocol.subject import Profile
 
 PROFILES = builtin_profiles()
+OWN = {"relay_board_8"}
+"""Written by hand: no SunSpec model has relays."""
 
 
 def test_they_are_what_the_generator_writes() -> None:
-    assert {one["profile_id"]: one for one in shipped_profiles()} == PROFILES
+    generated = {one["profile_id"]: one for one in shipped_profiles()}
+    assert generated == {name: one for name, one in PROFILES.items() if name not in OWN}
     for one in shipped_profiles():
         text = (SHIPPED / f"{one['profile_id']}.json").read_text(encoding="utf-8")
         assert json.loads(text) == one
@@ -53,6 +56,7 @@ def test_the_names_of_the_spec_have_the_points_of_the_spec() -> None:
         ("sma_sunny_tripower", "pv_inverter", False),
         ("sunspec_inverter", "pv_inverter", False),
         ("sunspec_meter", "grid_meter", False),
+        ("relay_board_8", "io", False),
     ],
 )
 def test_a_storage_can_be_steered_and_nothing_else(name: str, role: str, steerable: bool) -> None:

@@ -155,7 +155,7 @@ BREAKS: dict[str, tuple[Change, list[tuple[str, str, str]]]] = {
     "two units behind one host": (
         both(
             another("modbus_devices", ESS, device_id="ess1", role="io"),
-            connection(3, unit_id=4),
+            connection(-1, unit_id=4),
         ),
         [],
     ),
@@ -163,7 +163,7 @@ BREAKS: dict[str, tuple[Change, list[tuple[str, str, str]]]] = {
         both(
             connection(ESS, host="Gateway"),
             another("modbus_devices", ESS, device_id="ess1", role="io"),
-            connection(3, host="gateway"),
+            connection(-1, host="gateway"),
         ),
         [("E05", "error", D + "ess1/connection/unit_id")],
     ),
@@ -183,7 +183,7 @@ BREAKS: dict[str, tuple[Change, list[tuple[str, str, str]]]] = {
     "two speeds on one line": (
         both(
             another("modbus_devices", METER, device_id="meter1", role="production_meter"),
-            connection(3, unit_id=6, serial={"device": "/dev/ttyUSB0", "baud": 9600, "parity": "E"}),
+            connection(-1, unit_id=6, serial={"device": "/dev/ttyUSB0", "baud": 9600, "parity": "E"}),
         ),
         [("E06", "error", D + "meter1/connection/serial")],
     ),
@@ -191,7 +191,7 @@ BREAKS: dict[str, tuple[Change, list[tuple[str, str, str]]]] = {
         both(
             connection(METER, serial={"device": "/dev/ttyUSB0"}),
             another("modbus_devices", METER, device_id="meter1", role="production_meter"),
-            connection(3, unit_id=6, serial={"device": "/dev/ttyUSB0", "baud": 9600}),
+            connection(-1, unit_id=6, serial={"device": "/dev/ttyUSB0", "baud": 9600}),
         ),
         [],
     ),
@@ -329,7 +329,7 @@ BREAKS: dict[str, tuple[Change, list[tuple[str, str, str]]]] = {
         ("W16", "warning", "/scheduler/controllers"),
     ]),
     "two storages and no name": (
-        both(another("modbus_devices", ESS, device_id="ess1"), connection(3, unit_id=9)),
+        both(another("modbus_devices", ESS, device_id="ess1"), connection(-1, unit_id=9)),
         [("W16", "warning", "/scheduler/controllers")],
     ),
     "a text message": (

@@ -12,12 +12,12 @@ import pytest
 
 from edge_runtime.commissioning.findings import Check, DeviceRecord, Protocol
 from edge_runtime.commissioning.run import Desk, Settings, Site, commission
-from edge_runtime.device import DeviceSettings
 from edge_runtime.devices import Devices
 from edge_runtime.document import make_document
 from edge_runtime.field import FieldDevice, UnreachableError
 from edge_runtime.house import House
 from edge_runtime.limits import LocalLimits
+from edge_runtime.settings import DeviceSettings
 from edge_runtime.site import read_site
 from tests.edge_runtime.plant import (
     BEGUN_AT,

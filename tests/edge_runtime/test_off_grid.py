@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.core import Core
-from edge_runtime.device import DeviceSettings
 from edge_runtime.devices import Devices
 from edge_runtime.field import FieldDevice
 from edge_runtime.limits import LocalLimits
+from edge_runtime.settings import DeviceSettings
 from tests.edge_runtime.plant import Bench, Json, bench, body, device
 from tests.edge_runtime.wrapped import Wrapped
 

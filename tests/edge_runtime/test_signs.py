@@ -9,11 +9,11 @@ import pytest
 
 from edge_runtime.classes import make_controller
 from edge_runtime.core import Core
-from edge_runtime.device import DeviceSettings
 from edge_runtime.devices import Devices
 from edge_runtime.field import FieldDevice
 from edge_runtime.interval import Interval
 from edge_runtime.limits import LocalLimits
+from edge_runtime.settings import DeviceSettings
 from edge_runtime.signs import SignWatch
 from tests.edge_runtime.plant import bench, body, only
 from tests.edge_runtime.test_controllers import inputs

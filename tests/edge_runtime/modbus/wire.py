@@ -11,8 +11,9 @@ from typing import Any
 from edge_protocol.defaults import with_defaults
 from edge_protocol.registry import builtin_profiles
 from edge_runtime.battery import Battery, BatteryRating
-from edge_runtime.device import Device, DeviceSettings, settings_of
+from edge_runtime.device import Device
 from edge_runtime.modbus.field import ModbusField
+from edge_runtime.settings import DeviceSettings, settings_of
 from edge_runtime.simulated.devices import SimulatedDevice, Traits
 from edge_runtime.simulated.registers import BASE, DeviceRegisters
 from edge_runtime.simulated.servers import LOOPBACK, LoopbackServer
