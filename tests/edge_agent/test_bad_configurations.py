@@ -73,6 +73,8 @@ def _too_quick(made: Json) -> None:
 class Bad:
     """`spoil` makes the bad version from the good one; `site` is what stands behind it on site.
 
+    `code`: the code of the failure, or those of which either may be seen first.
+
     `followed`: the set-points of the battery, from before the good version to after the roll back.
     """
 
@@ -98,7 +100,9 @@ KINDS = {
     "contradictory-limits": Bad(
         _point("Soc", valid_min=0, valid_max=50), "device_value", "outside 0 to 50", NEVER_DRIVEN
     ),
-    "crash-in-first-cycle": Bad(_drive, "max_consecutive_failures", "ctrlFix0", NEVER_DRIVEN, fault="crash"),
+    "crash-in-first-cycle": Bad(
+        _drive, "controller_run_failed max_consecutive_failures", "ctrlFix0", NEVER_DRIVEN, fault="crash"
+    ),
     "crash-after-30-s": Bad(
         _drive,
         "max_consecutive_failures",
@@ -150,7 +154,8 @@ def test_a_bad_configuration_undoes_itself_and_says_why(
             beat = cloud.wait_status(number, "rolled_back", "rejected", "critical", within_s=PATIENCE_S)
 
             attempt = beat["last_attempt"]
-            assert (attempt["status"], attempt["code"]) == ("rolled_back", bad.code), attempt
+            assert attempt["status"] == "rolled_back", attempt
+            assert attempt["code"] in bad.code.split(), attempt
             assert bad.says in attempt["detail"], attempt
             state = site.until(lambda state: followed(state)[-1] == STEADY)
             assert followed(state) == bad.followed

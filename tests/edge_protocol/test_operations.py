@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from edge_protocol.canonical import canonical
@@ -186,7 +186,10 @@ steps = st.one_of(
 def test_an_operation_and_its_inverse_leave_the_document_as_it_was(
     above: Body, body: Body, step: Operation
 ) -> None:
-    after = apply_operation(body, op=step.op, path=step.path, value=step.value)
+    try:
+        after = apply_operation(body, op=step.op, path=step.path, value=step.value)
+    except PointerError:
+        reject()  # a step that is refused, through a plain list, changes nothing
     undo = invert(body, op=step.op, path=step.path, value=step.value)
     undone = apply_operations(after, undo)
     assert content(undone, above) == content(body, above)
