@@ -100,10 +100,15 @@ def test_a_role_in_one_site_reads_nothing_of_another(world: World) -> None:
 
 FILES = ("/admin/history/?export=csv", "/admin/history/?export=json", "/admin/transfer/acme/")
 SEARCHES = (
-    "/admin/edges/edge/?q=acme-north", "/admin/fleet/?text=acme-north", "/admin/configs/version/?q=acme-north",
-    "/admin/values/?path=/core_cycle/period_ms", "/admin/history/?path=/core_cycle/period_ms",
-    "/admin/alerts/?state=all", "/admin/edges/edgeevent/?q=acme-north", "/admin/fleet/?site=acme/north",
-)  # fmt: skip
+    "/admin/edges/edge/?q=acme-north",
+    "/admin/fleet/?text=acme-north",
+    "/admin/configs/version/?q=acme-north",
+    "/admin/values/?path=/core_cycle/period_ms",
+    "/admin/history/?path=/core_cycle/period_ms",
+    "/admin/alerts/?state=all",
+    "/admin/edges/edgeevent/?q=acme-north",
+    "/admin/fleet/?site=acme/north",
+)
 
 
 @pytest.mark.parametrize("address", [*FILES, *SEARCHES])
@@ -111,8 +116,7 @@ def test_files_searches_and_filters_stop_at_the_site(world: World, address: str)
     client, _ = southerner(world)
     answer = client.get(address)
     assert answer.status_code in (200, 403, 404), address
-    asked = address.partition("=")[2]
-    assert HIDDEN not in answer.content.decode().replace(asked, "") or not asked
+    assert HIDDEN not in answer.content.decode()
 
 
 def test_what_changes_another_site_is_refused(world: World) -> None:

@@ -92,6 +92,8 @@ DRIVEN = (0, STEADY, WATTS, STEADY)
 LEFT_SAFE = (0, STEADY, WATTS, 0, STEADY)
 THREE_STRIKES = (0, STEADY, *(WATTS, 0) * 3, STEADY)  # under guard it is started anew twice
 NEVER_DRIVEN = (0, STEADY, 0, STEADY)
+# Whether the controller's gate or the cycle's is seen first is a matter of milliseconds.
+CRASHED = "controller_run_failed max_consecutive_failures"
 KINDS = {
     "slow-device": Bad(
         _with_inverter, "device_silent", "inverter_pv", DRIVEN, {"inverter_pv": {"answer_ms": 1500}}
@@ -100,23 +102,14 @@ KINDS = {
     "contradictory-limits": Bad(
         _point("Soc", valid_min=0, valid_max=50), "device_value", "outside 0 to 50", NEVER_DRIVEN
     ),
-    "crash-in-first-cycle": Bad(
-        _drive, "controller_run_failed max_consecutive_failures", "ctrlFix0", NEVER_DRIVEN, fault="crash"
-    ),
-    "crash-after-30-s": Bad(
-        _drive,
-        "max_consecutive_failures",
-        "ctrlFix0",
-        LEFT_SAFE,
-        fault="crash-later",
-        probation_s=LONG_S,
-    ),
+    "crash-in-first-cycle": Bad(_drive, CRASHED, "ctrlFix0", NEVER_DRIVEN, fault="crash"),
+    "crash-after-30-s": Bad(_drive, CRASHED, "ctrlFix0", LEFT_SAFE, fault="crash-later", probation_s=LONG_S),
     # Who died writes nothing; the process after it takes the battery over before its reversion time ends.
     "death-after-30-s": Bad(
         _drive, "process_exited", "status 3", DRIVEN, fault="die-later", probation_s=LONG_S
     ),
     "crash-after-it-was-confirmed": Bad(
-        _drive, "late_failure", "max_consecutive_failures", THREE_STRIKES, fault="crash-late"
+        _drive, "late_failure", "ctrlFix0", THREE_STRIKES, fault="crash-late"
     ),
     "hang": Bad(_drive, "watchdog", "no finished cycle", LEFT_SAFE, fault="hang"),
     "overrun": Bad(_too_quick, "overruns", "took too long", DRIVEN, {"meter_grid": {"answer_ms": 120}}),
