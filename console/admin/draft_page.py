@@ -14,7 +14,7 @@ from django.urls import path
 from configs import changesets, drafting, forecasting, signing
 from configs.changes import Actor
 from configs.models import ChangeSet, State
-from configs.refusals import ChangeRefused, Conflict, PreviewChanged, Refusal
+from configs.refusals import ChangeRefused, Conflict, LayerInRollout, PreviewChanged, Refusal
 from configs.rollouts import starting
 from configs.stored import operations_of, step
 from console.admin import forecast_words, rollout_pages, words
@@ -70,13 +70,16 @@ def _posted(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> Ht
     does = STEPS.get(request.POST.get("step", ""))
     if does is None:
         return None
-    if does in (_publish, _roll_out) and not may(request, row.pk, "publish"):
+    if does in (_publish, _publish_beside, _roll_out) and not may(request, row.pk, "publish"):
         raise PermissionDenied
     try:
         return does(request, row, context)
     except PreviewChanged as changed:
         context |= {"refused": [changed.detail], "status": 409}
         context["differs"] = forecast_words.differs(changed.extra.get("difference") or [])
+    except LayerInRollout as taken:
+        context |= {"refused": [taken.detail], "status": 409}
+        context["under_way"] = rollout_pages.address(UUID(taken.extra["rollout"]))
     except Conflict as conflict:
         context |= {"refused": [conflict.detail, *_next_step(conflict)], "status": 409}
     except Refusal as refused:
@@ -119,7 +122,14 @@ def _take_newest(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) 
     return HttpResponseRedirect(request.path)
 
 
-def _publish(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase | None:
+def _publish_beside(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase | None:
+    """Into the baseline and into the candidate of the rollout under way."""
+    return _publish(request, row, context, is_rebased=True)
+
+
+def _publish(
+    request: HttpRequest, row: ChangeSet, context: dict[str, Any], *, is_rebased: bool = False
+) -> HttpResponseBase | None:
     reason, digest = reason_of(request, context), request.POST.get("preview_digest", "")
     if context.get("refused"):
         return None
@@ -135,6 +145,7 @@ def _publish(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> H
         signer=signing.signer(),
         reason=reason,
         preview_digest=digest,
+        is_rebased=is_rebased,
     )
     messages.success(request, f"Published as #{outcome.number}. {words.sentence(outcome.to_dict())}")
     return HttpResponseRedirect(change_address(row.pk))
@@ -172,6 +183,7 @@ STEPS: dict[str, Callable[[HttpRequest, ChangeSet, dict[str, Any]], HttpResponse
     "discard": _discard,
     "take_newest": _take_newest,
     "publish": _publish,
+    "publish_beside": _publish_beside,
     "roll_out": _roll_out,
 }
 

@@ -254,3 +254,21 @@ def test_a_preview_takes_the_same_queries_for_any_number_of_edges(published: bui
         counted.append(len(captured))
     assert "14 edges in 2 sites" in shown
     assert counted[0] == counted[1] <= 45
+
+
+def test_a_layer_that_is_being_rolled_out_offers_to_publish_beside_it(
+    published: build.Cast, rollout: Rollout
+) -> None:
+    client = signed_in(published.alice)
+    put(client, published.acme_north, PEAK, "set:organization", "42000")
+    (draft,) = (one for one in drafts(published) if one.author == "alice")
+    address = reverse("admin:console_draft", args=[draft.pk])
+    form = {"reason": "Shave", "preview_digest": digest_of(text(client.get(address)))}
+    refused = client.post(address, {**form, "step": "publish"})
+    assert refused.status_code == 409
+    assert "organization/acme is being rolled out by #" in text(refused)
+    assert reverse("admin:console_rollout", args=[rollout.pk]) in text(refused)
+    form["preview_digest"] = digest_of(text(refused))
+    assert client.post(address, {**form, "step": "publish_beside"}).status_code == 302
+    with tenancy.scope([published.acme.pk]):
+        assert ChangeSet.objects.get(pk=draft.pk).state == State.PUBLISHED
