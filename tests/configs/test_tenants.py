@@ -9,10 +9,11 @@ from django.db import IntegrityError, connection, transaction
 
 from configs import changesets, fetching, history, layers, publishing
 from configs.changes import Actor, Address
-from configs.models import EdgePins, Layer, Quarantine, Revision, Version
+from configs.models import ChangeSet, EdgePins, Layer, Quarantine, Revision, Version
 from configs.refusals import ChangeRefused, NothingPublished, Unknown
 from configs.rollouts import starting
 from configs.rollouts.policies import Wish
+from configs.timed.models import Approval, ApprovalRule, ChangeSetEntry, Progress, Timing
 from edges import tenancy
 from edges.models import Edge, Organization
 from edges.tenancy import TenantModel
@@ -32,6 +33,7 @@ def birch(world: World) -> Organization:
     world.desk.preview(("organization/acme", "set", THRESHOLD, 20_000))
     quarantine(world, 2, scheduler="00")
     begin_rollout(world)
+    wait_for_its_time(world)
     return build.make_organization("birch")
 
 
@@ -52,6 +54,22 @@ def begin_rollout(world: World) -> None:
         actor=world.desk.actor,
         now=build.NOW,
     )
+
+
+def wait_for_its_time(world: World) -> None:
+    """One row of everything that a change set in time has."""
+    own: dict[str, Any] = {"organization_id": world.organization.pk}
+    with tenancy.scope([world.organization.pk]):
+        change_set = ChangeSet.objects.order_by("number").last()
+        Timing.objects.create(**own, change_set=change_set, due_at=build.NOW)
+        Progress.objects.create(**own, change_set=change_set, phase="planning", at=build.NOW)
+        ApprovalRule.objects.create(**own, above_edges=5, changed_at=build.NOW, changed_by="alice")
+        Approval.objects.create(
+            **own, change_set=change_set, rule_number=1, asked_by="alice", asked_at=build.NOW
+        )
+        ChangeSetEntry.objects.create(
+            **own, change_set=change_set, what="scheduled", by="alice", at=build.NOW
+        )
 
 
 @pytest.fixture(params=["row level security alone", "application filter alone", "both"])
