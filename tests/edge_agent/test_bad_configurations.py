@@ -121,12 +121,10 @@ KINDS = {
         {"inverter_pv": {"defect": {"kind": "exit", "after_s": 2}}},
     ),
 }
-QUICK = ("crash-in-first-cycle",)  # the others are proofs of a quarter of a minute and more each
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=() if kind in QUICK else pytest.mark.slow) for kind in KINDS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_bad_configuration_undoes_itself_and_says_why(
     kind: str, cloud: CloudSimulator, tmp_path: Path
 ) -> None:

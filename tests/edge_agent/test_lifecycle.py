@@ -199,6 +199,7 @@ def test_cycles_that_take_too_long_are_rolled_back(confirmed: Edge) -> None:
     assert beat["last_attempt"]["code"] == "overruns"
 
 
+@pytest.mark.slow
 def test_what_fails_late_is_rolled_back_under_guard(confirmed: Edge) -> None:
     confirmed.start()
     cloud = confirmed.cloud

@@ -155,6 +155,7 @@ def most_between_two_reads(state: Json) -> int:
     )
 
 
+@pytest.mark.slow
 def test_what_changes_beside_them_disturbs_neither_devices_nor_controllers(
     cloud: CloudSimulator, tmp_path: Path
 ) -> None:
@@ -186,6 +187,7 @@ def test_what_changes_beside_them_disturbs_neither_devices_nor_controllers(
         assert state["bms_main"]["reversions"] == 0
 
 
+@pytest.mark.slow
 def test_a_battery_that_is_moved_or_removed_is_left_safe_where_it_was(
     cloud: CloudSimulator, tmp_path: Path
 ) -> None:
@@ -209,6 +211,7 @@ def _invert(profile: Json) -> None:
             point["invert"] = True
 
 
+@pytest.mark.slow
 def test_a_power_cut_of_the_whole_edge_leaves_no_set_point(cloud: CloudSimulator, tmp_path: Path) -> None:
     first = with_reversion(version(scheduler=driving(2000)), 2)
     with running(tmp_path, cloud, first) as (edge, site):

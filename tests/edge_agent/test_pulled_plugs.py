@@ -121,6 +121,7 @@ def test_a_battery_that_was_restarted_is_driven_again(plant: Plant, tmp_path: Pa
         assert [watts for watts, _ in site.state()["bms_main"]["followed"]] == [0, WATTS]
 
 
+@pytest.mark.slow
 def test_another_battery_in_its_place_is_never_written(plant: Plant, tmp_path: Path) -> None:
     with another_site(tmp_path, plant, bms_main={"serial": "SOMEBODY-ELSES"}) as site:
         site.until(lambda _: health(plant.edge)["devices"]["bms_main"].get("code") == "identity")
