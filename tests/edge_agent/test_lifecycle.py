@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from edge_agent.barriers import DAYS
 from edge_agent.states import Phase
 from tests.edge_agent.edge import Edge, document
