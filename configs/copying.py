@@ -1,6 +1,7 @@
 """What one edge has of its own, given to others as well: a change set like any other."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from configs import layers
@@ -33,7 +34,11 @@ def copying(*, edge: Edge, selector: Mapping[str, Any], paths: Sequence[str] = (
             f"{edge.edge_id} has no value of its own{' there' if wanted else ''}: there is nothing to copy"
         )
         raise ChangeRefused([ChangeError(edge.edge_id, "", "copy", None, detail)])
-    return Change(reason=reason, operations=found, selector=selector)
+    if set(selector) != {"edges"}:
+        return Change(reason=reason, operations=found, selector=selector)
+    # Edges by name are named in the steps: a role in some sites may do that for the edges of these.
+    steps = [replace(one, target=edge_id) for edge_id in selector["edges"] for one in found]
+    return Change(reason=reason, operations=steps)
 
 
 def _written(body: JsonObject) -> Iterator[tuple[str, Path, Any]]:
