@@ -53,6 +53,7 @@ def test_a_superseding_version_that_fails_goes_back_to_the_last_confirmed(confir
     assert beat["running"]["version"] == 1
 
 
+@pytest.mark.slow
 def test_what_comes_during_applying_waits_for_its_end(confirmed: Edge) -> None:
     confirmed.start()
     confirmed.cloud.publish(document(40000, deaf=True))

@@ -86,6 +86,7 @@ def driving(watts: int, device_id: str = "bms_main") -> Json:
     return {"controllers": [{**one, "parameters": {**one["parameters"], "ess_id": device_id}}]}
 
 
+@pytest.mark.slow
 def test_changes_from_the_cloud_reach_the_devices_one_by_one(cloud: CloudSimulator, tmp_path: Path) -> None:
     """A threshold, a removed controller, a new device, an alarm rule, a profile; nothing else notices."""
     with running(tmp_path, cloud, version(**only("ctrlBalancing0"))) as (edge, site):
