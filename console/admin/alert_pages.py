@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Max, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -18,7 +17,7 @@ from configs.changes import Actor
 from configs.refusals import Refusal
 from console import fleet
 from console.admin.links import edge_address
-from console.admin.scoping import granted
+from console.admin.scoping import as_page, granted
 from console.admin.site import desk, person
 from console.admin.words import count
 from console.api.alerts import found_alert
@@ -137,7 +136,7 @@ def _found(request: HttpRequest, pk: UUID, act: Act) -> tuple[Alert, Q]:
     try:
         return found_alert(person(request), pk, act)
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
 
 
 def _may_act(request: HttpRequest, pk: UUID) -> bool:

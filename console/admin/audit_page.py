@@ -5,8 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -15,7 +14,7 @@ from django.views.decorators.http import require_safe
 from configs import signing
 from configs.audit import exporting, trail
 from configs.audit.trail import Wanted
-from console.admin.scoping import granted
+from console.admin.scoping import as_page, granted
 from console.admin.site import desk, person
 from console.api import reach
 from console.api.audit import download
@@ -87,7 +86,7 @@ def export_page(request: HttpRequest, org: str) -> HttpResponseBase:
     try:
         organization = reach.organization(person(request), org, "manage_tokens")
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
     form = PeriodForm(request.POST if request.method == "POST" else None)
     refused_because = ""
     if request.method == "POST" and form.is_valid():

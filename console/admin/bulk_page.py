@@ -8,7 +8,7 @@ import qrcode
 import qrcode.image.svg
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from configs import adopting, signing
 from configs.changes import Actor
 from console import enrolling
-from console.admin.scoping import granted, somewhere
+from console.admin.scoping import as_page, granted, somewhere
 from console.admin.site import desk, person
 from console.api import reach
 from doors.problems import Refused
@@ -120,7 +120,7 @@ def _reached(request: HttpRequest, code: str) -> Organization:
         reach.organization(person(request), code, "manage_keys")
         return reach.organization(person(request), code, "manage_edges")
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
 
 
 def _added(request: HttpRequest, organization: Organization, edges: list[NewEdge]) -> HttpResponseBase:

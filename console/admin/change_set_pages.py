@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -19,6 +18,7 @@ from configs.timed import approving, scheduling
 from configs.timed.models import Approval, ChangeSetEntry, Progress, Timing
 from console.admin.change_set_acts import ACTS, ChangeSetAct, Deed, fitting
 from console.admin.links import change_address
+from console.admin.scoping import as_page
 from console.admin.site import desk, person
 from console.admin.words import count
 from console.api import reach
@@ -89,7 +89,7 @@ def found(request: HttpRequest, pk: UUID, act: Act) -> ChangeSet:
     try:
         return reach.change_set(person(request), pk, act)
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
 
 
 def act_page(request: HttpRequest, change_set: UUID, deed: str) -> HttpResponseBase:
@@ -219,7 +219,7 @@ def _organization(request: HttpRequest, org: str, act: Act) -> Organization:
     try:
         return reach.organization(person(request), org, act)
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
 
 
 desk.pages += [

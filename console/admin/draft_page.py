@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -19,6 +19,7 @@ from configs.rollouts import starting
 from configs.stored import operations_of, step
 from console.admin import forecast_words, rollout_pages, words
 from console.admin.links import change_address
+from console.admin.scoping import as_page
 from console.admin.site import desk, person
 from console.admin.transfer_pages import said
 from console.admin.waves import WavesForm
@@ -49,7 +50,7 @@ def reached(request: HttpRequest, pk: UUID, act: Act) -> ChangeSet:
     try:
         return reach.change_set(person(request), pk, act)
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
 
 
 def may(request: HttpRequest, pk: UUID, act: Act) -> bool:

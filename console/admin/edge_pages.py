@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -18,6 +17,7 @@ from console.admin import draft_bar, edge_facts
 from console.admin.acts import ACTS, Deed, EdgeAct
 from console.admin.leaves import leaves
 from console.admin.links import edge_address
+from console.admin.scoping import as_page
 from console.admin.site import desk, person
 from console.admin.words import count, sentence
 from console.api import reach
@@ -47,7 +47,7 @@ def found(request: HttpRequest, edge_uid: Any, act: Act) -> Edge:
     try:
         return reach.edge(person(request), row or "", act, facts=True)
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
 
 
 def act_page(request: HttpRequest, edge_uid: Any, name: str) -> HttpResponseBase:

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -14,7 +13,7 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
 from console import invitations
-from console.admin.scoping import granted
+from console.admin.scoping import as_page, granted
 from console.admin.site import desk, person
 from console.api import reach
 from doors.problems import Refused
@@ -86,7 +85,7 @@ def _owned(request: HttpRequest, org: str) -> Organization:
     try:
         return reach.organization(person(request), org, "manage_people")
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
 
 
 def invite_page(request: HttpRequest, org: str) -> HttpResponseBase:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -24,7 +23,7 @@ from configs.rollouts.models import Rollout, RolloutWave
 from configs.rollouts.states import Kind, Phase
 from console.admin import rollout_acts
 from console.admin.rollout_acts import ACTS, RolloutAct
-from console.admin.scoping import granted
+from console.admin.scoping import as_page, granted
 from console.admin.site import desk, person
 from console.api import reach
 from doors.problems import Refused
@@ -105,7 +104,7 @@ def found_rollout(request: HttpRequest, pk: UUID, act: Act) -> Rollout:
     try:
         return reach.rollout(person(request), pk, act)
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
 
 
 def _may(request: HttpRequest, row: Rollout, act: Act) -> bool:

@@ -15,6 +15,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
 from console.admin.site import person
+from doors.problems import Refused
 from edges import roles
 from edges.errors import EdgesError
 from edges.models import Organization, Site
@@ -32,6 +33,11 @@ def granted(request: HttpRequest, act: Act, *, organization: str, site: str) -> 
     rows = models.Q(**{f"{organization}__in": whole})
     sites = {grant.site_id for grant in grants if grant.site_id is not None}
     return rows | models.Q(**{f"{site}__in": sites}) if site and sites else rows
+
+
+def as_page(refused: Refused) -> Http404 | PermissionDenied:
+    """What `console.api.reach` refuses, as the desk says it: not theirs, or beyond their role."""
+    return (Http404 if refused.status == 404 else PermissionDenied)(refused.detail)
 
 
 def somewhere(request: HttpRequest, act: Act, *, by_site: bool) -> bool:

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponseRedirect
@@ -14,6 +13,7 @@ from django.urls import path, reverse
 
 from console.admin.edge_pages import found as found_edge
 from console.admin.links import edge_address
+from console.admin.scoping import as_page
 from console.admin.site import desk, person
 from console.api import reach
 from console.journal import entry_item
@@ -100,7 +100,7 @@ def _site(request: HttpRequest, pk: Any, act: Act) -> Site:
         organization, code = row or ("", "")
         return reach.site(person(request), organization, code, act)
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
 
 
 def _post(request: HttpRequest, site: Site, edge: Edge | None, known: dict[str, type[forms.Form]]) -> str:

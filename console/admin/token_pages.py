@@ -7,14 +7,13 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
-from console.admin.scoping import granted
+from console.admin.scoping import as_page, granted
 from console.admin.site import desk, person
 from console.api import reach
 from doors.problems import Refused
@@ -57,7 +56,7 @@ def _managed(request: HttpRequest, org: str) -> Organization:
     try:
         return reach.organization(person(request), org, "manage_tokens")
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
 
 
 def new_token_page(request: HttpRequest, org: str) -> HttpResponseBase:

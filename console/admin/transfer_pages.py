@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -18,7 +18,7 @@ from configs.refusals import ChangeRefused, Refusal
 from configs.transferring import Given
 from console.admin import edge_pages, words
 from console.admin.links import edge_address
-from console.admin.scoping import somewhere
+from console.admin.scoping import as_page, somewhere
 from console.admin.site import desk, person
 from console.api import reach
 from doors.bodies import MAX_DEPTH, OPERATOR_BYTES
@@ -136,7 +136,7 @@ def _reached(request: HttpRequest, code: str, act: Act) -> Organization:
     try:
         return reach.any_of(person(request), code, act)[0]
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
 
 
 def _draft(request: HttpRequest, organization: Organization, change: Change) -> HttpResponseBase:
@@ -172,7 +172,7 @@ def export_page(request: HttpRequest, org: str) -> HttpResponseBase:
     try:
         organization, sites = reach.any_of(person(request), org, "read")
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
     now = request.now  # type: ignore[attr-defined]
     found = transferring.exported(organization=organization, sites=sites, now=now)
     answer = HttpResponse(json.dumps(found, ensure_ascii=False, indent=2), content_type="application/json")

@@ -4,9 +4,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-from django.core.exceptions import PermissionDenied
 from django.db.models import F
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -18,7 +17,7 @@ from configs.refusals import Unknown
 from console.admin import draft_bar
 from console.admin.leaves import BADGES
 from console.admin.links import edge_address
-from console.admin.scoping import somewhere
+from console.admin.scoping import as_page, somewhere
 from console.admin.site import desk, person
 from console.admin.words import count, shown
 from console.api import reach
@@ -79,7 +78,7 @@ def _reached(request: HttpRequest, code: str) -> tuple[Organization, Any]:
     try:
         return reach.any_of(person(request), code, "read")
     except Refused as refused:
-        raise (Http404 if refused.status == 404 else PermissionDenied)(refused.detail) from refused
+        raise as_page(refused) from refused
 
 
 def _line(group: valuing.Group, asked: dict[str, str]) -> dict[str, Any]:
