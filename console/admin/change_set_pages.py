@@ -17,6 +17,7 @@ from configs.refusals import ChangeRefused, Refusal
 from configs.timed import approving, scheduling
 from configs.timed.models import Approval, ChangeSetEntry, Progress, Timing
 from console.admin.change_set_acts import ACTS, ChangeSetAct, Deed, fitting
+from console.admin.draft_page import may, reached
 from console.admin.links import change_address
 from console.admin.scoping import as_page
 from console.admin.site import desk, person
@@ -64,7 +65,7 @@ def context(request: HttpRequest, row: ChangeSet) -> dict[str, Any]:
 def _acts(request: HttpRequest, row: ChangeSet) -> list[dict[str, Any]]:
     rule = approving.rule(row.organization_id)
     names = fitting(row.state, has_rule=rule.above_edges is not None or bool(rule.paths))
-    allowed = {act for act in {ACTS[name].act for name in names} if _may(request, row, act)}
+    allowed = {act for act in {ACTS[name].act for name in names} if may(request, row.pk, act)}
     return [
         {"label": ACTS[name].label, "address": act_address(row.pk, name), "is_first": name == names[0]}
         for name in names
@@ -76,28 +77,12 @@ def act_address(pk: UUID, name: str) -> str:
     return reverse("admin:console_change_set_act", args=[pk, name])
 
 
-def _may(request: HttpRequest, row: ChangeSet, act: Act) -> bool:
-    try:
-        reach.change_set(person(request), row.pk, act)
-    except Refused:
-        return False
-    return True
-
-
-def found(request: HttpRequest, pk: UUID, act: Act) -> ChangeSet:
-    """The change set, when the person may do this to it. Raises: Http404, PermissionDenied."""
-    try:
-        return reach.change_set(person(request), pk, act)
-    except Refused as refused:
-        raise as_page(refused) from refused
-
-
 def act_page(request: HttpRequest, change_set: UUID, deed: str) -> HttpResponseBase:
     """What it does first, with the preview that it would be bound to; what no longer fits is a sentence."""
     if deed not in ACTS:
         raise Http404
     act = ACTS[deed]
-    row = found(request, change_set, act.act)
+    row = reached(request, change_set, act.act)
     form = act.form(request.POST if request.method == "POST" else None)
     refused: list[str] = []
     if request.method == "POST" and form.is_valid():
