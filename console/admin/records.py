@@ -22,7 +22,6 @@ from edges.roles import Act
 
 class ChangeSetAdmin(ScopedAdmin):
     list_display = ["called", "organization", "kind", "state", "author", "reason", "published_at"]
-    list_select_related = ["organization"]
     list_filter = ["state", "kind"]
     search_fields = ["reason", "author"]
     fields = [
@@ -38,6 +37,15 @@ class ChangeSetAdmin(ScopedAdmin):
     ]
     readonly_fields = ["called", "steps"]
     change_form_outer_before_template = "console/change_set_state.html"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("organization")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Read once: this page asks, and then the stock page that it stands in."""
+        if not hasattr(request, "change_set"):
+            request.change_set = super().get_object(request, object_id, from_field)  # type: ignore[attr-defined]
+        return request.change_set  # type: ignore[attr-defined]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
