@@ -60,8 +60,17 @@ def site(principal: OperatorPrincipal, organization_code: str, code: str, act: A
 
 def edge(principal: OperatorPrincipal, edge_id: str, act: Act, *, facts: bool = False) -> Edge:
     """The edge (`facts`: with head and status), when the person may do `act` to it."""
+    return _edge(principal, act, facts=facts, edge_id=edge_id)
+
+
+def edge_of_page(principal: OperatorPrincipal, pk: UUID, act: Act) -> Edge:
+    """The edge that a page's address names, with head and status, when the person may do `act` to it."""
+    return _edge(principal, act, facts=True, pk=pk)
+
+
+def _edge(principal: OperatorPrincipal, act: Act, *, facts: bool, **named: object) -> Edge:
     related = ("organization", "site", "head", "status") if facts else ("organization", "site")
-    found = Edge.objects.select_related(*related).filter(edge_id=edge_id).first()
+    found = Edge.objects.select_related(*related).filter(**named).first()
     if found is None:
         missing()
     _require(principal, act, found.organization_id, found.site_id)
