@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from configs import fleet, marking, registry
 from configs.fleet import Pins
@@ -20,13 +20,13 @@ from edge_protocol.merge import merge
 from edge_protocol.pointers import join, split
 from edge_protocol.provenance import Layer, leaves
 from edges import tenancy
-from edges.models import Edge, EdgeHead, RunningChange, Site
+from edges.models import Edge, RunningChange, Site
 
 
 def effective(*, edge: Edge) -> dict[str, Any]:
     """The desired document with the origin of every leaf; before version 1, what the pins lead to.
 
-    Shape: {version, document (sections only), provenance: {pointer: origin}}. Eight queries at most.
+    Shape: {version, document (sections only), provenance: {pointer: origin}}. Five queries at most.
     """
     with tenancy.scope([edge.organization_id]):
         number, pins = _desired_pins(edge)
@@ -41,13 +41,13 @@ def effective(*, edge: Edge) -> dict[str, Any]:
 
 
 def _desired_pins(edge: Edge) -> tuple[int, Pins]:
-    head = EdgeHead.objects.filter(edge=edge).values_list("version", flat=True).first()
-    if head is None:
-        row = EdgePins.objects.filter(edge=edge).first()
-        if row is None:
-            raise Unknown(f"{edge.edge_id} is not pinned to any layer.")
-        return 0, _pins(row)
-    return head, _pins(Version.objects.get(edge=edge, number=head))
+    desired = Version.objects.filter(edge=edge, number=F("edge__head__version")).first()
+    if desired is not None:
+        return desired.number, _pins(desired)
+    row = EdgePins.objects.filter(edge=edge).first()
+    if row is None:
+        raise Unknown(f"{edge.edge_id} is not pinned to any layer.")
+    return 0, _pins(row)
 
 
 def _pins(row: Version | EdgePins) -> Pins:

@@ -11,10 +11,10 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from configs import history, holding
+from configs import comparing, history, holding
 from configs.changes import Actor
 from configs.refusals import ChangeRefused, Refusal
-from console.admin import draft_bar, edge_facts
+from console.admin import draft_bar, edge_facts, running_words
 from console.admin.acts import ACTS, Deed, EdgeAct
 from console.admin.leaves import leaves
 from console.admin.links import edge_address
@@ -146,19 +146,31 @@ def effective_page(request: HttpRequest, edge_uid: UUID) -> HttpResponseBase:
         return show(
             request, edge, "Effective configuration", "console/effective.html", {"refused": refused.detail}
         )
-    asked = request.GET.get("path", "").strip()
-    rows = [row for row in leaves(answer) if asked.lower() in row["path"].lower()]
-    own = [row for row in rows if not row["is_derived"]]
+    running = comparing.beside(edge=edge, document=answer["document"])
     context = {
         "version": answer["version"],
-        "asked": asked,
-        "shown": count(len(own), "value"),
-        "leaves": own,
-        "derived": [row for row in rows if row["is_derived"]],
+        "runs": running_words.sentence(running),
         "may_edit": reach.may(person(request), "edit", edge.organization_id, edge.site_id),
         "drafts": draft_bar.bar(request, [edge.organization_id]),
+        **_shown(request, running_words.side_by_side(leaves(answer), running)),
     }
     return show(request, edge, "Effective configuration", "console/effective.html", context)
+
+
+def _shown(request: HttpRequest, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The leaves that the address asks for: of a path, and only those that differ from what runs."""
+    asked, only = request.GET.get("path", "").strip(), request.GET.get("only", "") == "differing"
+    kept = [row for row in rows if asked.lower() in row["path"].lower() and (row["differs"] or not only)]
+    own = [row for row in kept if not row["is_derived"]]
+    return {
+        "asked": asked,
+        "only": only,
+        "differing": sum(row["differs"] for row in rows),
+        "shown": count(len(own), "value"),
+        "leaves": own,
+        "derived": [row for row in kept if row["is_derived"]],
+        "derived_differs": any(row["differs"] for row in kept if row["is_derived"]),
+    }
 
 
 def show(

@@ -53,10 +53,10 @@ def groups(affected: Iterable[Mapping[str, Any]]) -> list[Group]:
     return [Group(sections, tuple(sorted(edges))) for sections, edges in ordered]
 
 
-def shown(value: Any) -> str:
+def shown(value: Any, *, longest: int = LONGEST_VALUE) -> str:
     """A value short enough for a sentence."""
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def operation(op: Mapping[str, Any]) -> str:
