@@ -15,6 +15,8 @@ def kind(path: str) -> str:
         return ""
     if NO_PAGE.match(found.route):
         return ""
-    text = found.route.removeprefix("admin/").replace("<str:name>", str(found.kwargs.get("name")))
+    text = found.route.removeprefix("admin/")
+    for act in ("name", "deed", "verb"):
+        text = text.replace(f"<str:{act}>", str(found.kwargs.get(act)))
     text = re.sub(r"\(\?P.*", "application", re.sub(r"<[^>]*>/$", "one", text))
     return re.sub(r"\W+", "-", re.sub(r"<[^>]*>", "", text)).strip("-") or "home"

@@ -75,7 +75,7 @@ class Decider:
     blobs: dict[str, Section] = field(default_factory=dict)
 
     def decide(self, targeted: Sequence[Targeted], *, lifted: Collection[UUID]) -> list[EdgePlan]:
-        """The fate of every edge, in the order given. Two queries at most."""
+        """The fate of every edge, in the order given. Four queries at most."""
         groups = self._groups(targeted)
         self._judge([group for group in groups.values() if group.has_news and not group.problems])
         self._compare_with_published([group for group in groups.values() if group.problems])
@@ -119,18 +119,22 @@ class Decider:
         """What the published content breaks already does not count against a change."""
         old = [group for group in groups if group.published is not None]
         self.judge.fetch({found for group in old for found in group.before.values()})
+        sound: list[_Group] = []
         for group in old:
-            known = self._published_problems(group)
-            group.refused = [one for one in group.problems if (one.rule, one.path) not in known]
+            broken = self._broken_shapes(group)
+            group.refused = _without(group.problems, broken)
+            if not broken:
+                sound.append(group)
+        judged = self.judge.judge_all([(group.before, group.pins.registry) for group in sound])
+        for group, judgement in zip(sound, judged, strict=True):
+            group.refused = _without(group.problems, judgement.problems)
 
-    def _published_problems(self, group: _Group) -> set[tuple[str, str]]:
-        found: set[tuple[str, str]] = set()
-        for name, digest in group.before.items():
-            found |= {(one.rule, one.path) for one in schema.check_section(name, self.judge.value(digest))}
-        if not found:
-            (judgement,) = self.judge.judge_all([(group.before, group.pins.registry)])
-            found |= {(one.rule, one.path) for one in judgement.problems}
-        return found
+    def _broken_shapes(self, group: _Group) -> list[Problem]:
+        return [
+            Problem(one.rule, one.path, one.detail)
+            for name, digest in group.before.items()
+            for one in schema.check_section(name, self.judge.value(digest))
+        ]
 
     def _edge(
         self, targeted: Targeted, groups: Mapping[tuple[object, ...], _Group], lifted: Collection[UUID]
@@ -167,6 +171,11 @@ class Decider:
             if plan.why is None:
                 fresh = groups[_key(plan.facts, plan.pins)].resolved.fresh
                 self.blobs.update({one.digest: one for one in fresh.values() if one.digest is not None})
+
+
+def _without(problems: Iterable[Problem], known: Iterable[Problem]) -> list[Problem]:
+    there = {(one.rule, one.path) for one in known}
+    return [one for one in problems if (one.rule, one.path) not in there]
 
 
 def _key(facts: EdgeFacts, pins: Pins) -> tuple[object, ...]:

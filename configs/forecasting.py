@@ -10,9 +10,10 @@ from uuid import UUID
 import orjson
 from django.db.models import QuerySet
 
-from configs import changesets, conflicts, fleet, history, previewing, publishing, ranging
+from configs import changesets, conflicts, fleet, history, previewing, publishing, ranging, updating
 from configs.changes import Change, Operation
 from configs.deciding import EdgePlan
+from configs.moving import STILL, Motion
 from configs.outcomes import Preview, Why
 from configs.planning import Plan
 from configs.stored import change_of
@@ -97,8 +98,20 @@ def of_revert(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> F
         return _forecast(organization_id, change, base, now)
 
 
-def _forecast(organization_id: UUID, change: Change, base: Mapping[str, int], now: datetime) -> Forecast:
-    plan = publishing.prepare(organization_id, change, now=now)
+def of_profiles(*, organization_id: UUID, revision: int | None, now: datetime) -> Forecast:
+    """What taking a revision of the profile registry would do now to all edges (None: the newest).
+
+    Errors: Unknown.
+    """
+    change, motion = updating.intent(organization_id, "", revision=revision, edges=None, now=now)
+    with tenancy.scope([organization_id]):
+        return _forecast(organization_id, change, {}, now, motion)
+
+
+def _forecast(
+    organization_id: UUID, change: Change, base: Mapping[str, int], now: datetime, motion: Motion = STILL
+) -> Forecast:
+    plan = publishing.prepare(organization_id, change, now=now, motion=motion)
     preview = replace(plan.preview, warnings=[*plan.cautions, *ranging.cautions(plan)])
     previewing.keep(organization_id, preview, now=now)
     contents = _Contents(plan)

@@ -19,17 +19,24 @@ class Motion:
     """Pins that move for another reason than an edited layer.
 
     `released` edges take the baselines; `adopted` ones are looked at although no layer changed; for `lifted`
-    ones a quarantine does not count; `registry` is the profile registry's revision that all edges take.
+    ones a quarantine does not count; `registry` is the profile registry's revision that the edges of
+    `registry_of` take (None: all edges).
     """
 
     released: frozenset[UUID] = _NONE
     adopted: frozenset[UUID] = _NONE
     lifted: frozenset[UUID] = _NONE
     registry: int | None = None
+    registry_of: frozenset[UUID] | None = None
 
     @property
     def edges(self) -> frozenset[UUID]:
         return self.released | self.adopted | self.lifted
+
+    def registry_for(self, edge_uid: UUID, pinned: int) -> int:
+        """The revision of the profile registry that an edge has then."""
+        is_meant = self.registry_of is None or edge_uid in self.registry_of
+        return self.registry if self.registry is not None and is_meant else pinned
 
 
 STILL = Motion()
@@ -109,7 +116,7 @@ class Moves:
             site = self.site_baselines.get(site_id)
         if facts.uid in self.motion.released:
             organization, site = self.baseline, self.site_baselines.get(site_id)
-        registry = pins.registry if self.motion.registry is None else self.motion.registry
+        registry = self.motion.registry_for(facts.uid, pins.registry)
         if (organization, site, own, registry) == (*pins.layers, pins.registry):
             return pins
         return Pins(organization, site, own, registry, pins.schema)

@@ -204,11 +204,13 @@ def states_of(organization: Organization, meant: Targets) -> dict[Address, Layer
 
 def _reach(meant: Targets, application: Application, motion: Motion) -> Reach:
     addresses = {one.operation.address for one in application.applied}
-    everything = motion.registry is not None or any(one.scope == Scope.ORGANIZATION for one in addresses)
+    everything = motion.registry is not None and motion.registry_of is None
+    everything |= any(one.scope == Scope.ORGANIZATION for one in addresses)
     sites = {meant.sites[one.target] for one in addresses if one.scope == Scope.SITE}
     edges = {meant.edges[one.target] for one in addresses if one.scope == Scope.EDGE}
     edges |= {meant.edges[edge_id] for edge_id in meant.excluded}
-    return Reach(everything, frozenset(sites), frozenset(edges) | motion.edges)
+    repinned = motion.registry_of or frozenset()  # not among `motion.edges`: the held of them stay held
+    return Reach(everything, frozenset(sites), frozenset(edges) | motion.edges | repinned)
 
 
 def _baselines(

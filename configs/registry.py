@@ -1,6 +1,7 @@
 """The device profile registry: revisions that edges are pinned to, the same for every organization."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
@@ -23,10 +24,37 @@ def load(numbers: Collection[int]) -> dict[int, dict[str, JsonObject]]:
     return {number: orjson.loads(text) for number, text in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What one revision has that another has not, by profile id, sorted."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def between(before: Profiles, after: Profiles) -> Differences:
+    """What leads from one state of the registry to another. Pure."""
+    both = before.keys() & after.keys()
+    return Differences(
+        added=tuple(sorted(after.keys() - before.keys())),
+        changed=tuple(sorted(name for name in both if before[name] != after[name])),
+        removed=tuple(sorted(before.keys() - after.keys())),
+    )
+
+
 def current(*, now: datetime) -> int:
     """The newest revision's number; the shipped profiles become the first where there is none yet."""
     newest = _newest()
-    return newest if newest is not None else revise(builtin_profiles(), note="shipped profiles", now=now)
+    return newest if newest is not None else ship(now=now)
+
+
+def ship(*, now: datetime) -> int:
+    """What this software ships becomes the newest revision where it differs. Safe to repeat, and in parallel.
+
+    Every set-up calls it, so an upgraded server offers its new profiles. No edge moves by it.
+    """
+    return revise(builtin_profiles(), note="shipped profiles", now=now)
 
 
 def revise(profiles: Profiles, *, note: str, now: datetime) -> int:

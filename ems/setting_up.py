@@ -37,8 +37,11 @@ def prepare_database(*, admin_url: str, owner_url: str, app_url: str, migrate: C
         database_roles.refuse_unsafe_role(app.cursor())
 
 
-def found() -> None:
-    """What the server signs with and what devices are known by: root 1 and the shipped device profiles."""
+def found() -> int:
+    """What the server signs with and what devices are known by: root 1 and the shipped device profiles.
+
+    Gives the number of the newest revision of the profile registry. Edges keep the one they are pinned to.
+    """
     now = datetime.now(UTC)
     signing_key = Path(settings.EMS_SIGNING_KEY_FILE)
     founding.found_trust(
@@ -47,7 +50,7 @@ def found() -> None:
         now=now,
         random_bytes=os.urandom,
     )
-    registry.current(now=now)
+    return registry.ship(now=now)
 
 
 def _root_key(signing_key: Path) -> Path:

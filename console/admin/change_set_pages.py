@@ -16,8 +16,9 @@ from configs.models import ChangeSet, State
 from configs.refusals import ChangeRefused, Refusal
 from configs.timed import approving, scheduling
 from configs.timed.models import Approval, ChangeSetEntry, Progress, Timing
+from console.admin import later
 from console.admin.change_set_acts import ACTS, ChangeSetAct, Deed, fitting
-from console.admin.draft_page import may, reached
+from console.admin.draft_page import reached
 from console.admin.links import change_address
 from console.admin.scoping import as_page
 from console.admin.site import desk, person
@@ -65,7 +66,8 @@ def context(request: HttpRequest, row: ChangeSet) -> dict[str, Any]:
 def _acts(request: HttpRequest, row: ChangeSet) -> list[dict[str, Any]]:
     rule = approving.rule(row.organization_id)
     names = fitting(row.state, has_rule=rule.above_edges is not None or bool(rule.paths))
-    allowed = {act for act in {ACTS[name].act for name in names} if may(request, row.pk, act)}
+    who = person(request)
+    allowed = {act for act in {ACTS[name].act for name in names} if reach.may_change_set(who, row, act)}
     return [
         {"label": ACTS[name].label, "address": act_address(row.pk, name), "is_first": name == names[0]}
         for name in names
@@ -99,7 +101,8 @@ def act_page(request: HttpRequest, change_set: UUID, deed: str) -> HttpResponseB
 def _show_act(
     request: HttpRequest, row: ChangeSet, act: ChangeSetAct, form: forms.Form, refused: list[str]
 ) -> HttpResponseBase:
-    preview, trouble = _preview(request, row, act)
+    waits = later.address(request) if act.shows_preview else ""
+    preview, trouble = (None, []) if waits else _preview(request, row, act)
     if preview is not None:
         _bind(request, form, preview.preview.preview_digest, approving.rule(row.organization_id).number)
     status = 422 if refused or (request.method == "POST" and form.errors) else 200
@@ -113,6 +116,7 @@ def _show_act(
         "reach": "" if preview is None else count(len(preview.preview.affected), "edge"),
         "affected": [] if preview is None else [one.edge_id for one in preview.preview.affected[:50]],
         "back": change_address(row.pk),
+        "later": waits,
     }
     return TemplateResponse(request, "console/change_set_act.html", shown, status=status)
 

@@ -17,7 +17,7 @@ from configs.models import ChangeSet, State
 from configs.refusals import ChangeRefused, Conflict, LayerInRollout, PreviewChanged, Refusal
 from configs.rollouts import starting
 from configs.stored import operations_of, step
-from console.admin import forecast_words, rollout_pages, words
+from console.admin import forecast_words, later, rollout_pages, words
 from console.admin.links import change_address
 from console.admin.scoping import as_page
 from console.admin.site import desk, person
@@ -53,14 +53,6 @@ def reached(request: HttpRequest, pk: UUID, act: Act) -> ChangeSet:
         raise as_page(refused) from refused
 
 
-def may(request: HttpRequest, pk: UUID, act: Act) -> bool:
-    try:
-        reach.change_set(person(request), pk, act)
-    except Refused:
-        return False
-    return True
-
-
 def actor(request: HttpRequest) -> Actor:
     who = person(request)
     return Actor(who.username, who.user_id)
@@ -71,7 +63,9 @@ def _posted(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> Ht
     does = STEPS.get(request.POST.get("step", ""))
     if does is None:
         return None
-    if does in (_publish, _publish_beside, _roll_out) and not may(request, row.pk, "publish"):
+    if does in (_publish, _publish_beside, _roll_out) and not reach.may_change_set(
+        person(request), row, "publish"
+    ):
         raise PermissionDenied
     try:
         return does(request, row, context)
@@ -198,23 +192,29 @@ def _show(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> Http
         "draft_address": change_address(row.pk),
         "steps": forecast_words.steps(drafting.bundles(stored)),
         "reason": request.POST.get("reason", row.reason),
-        "may_edit": may(request, row.pk, "edit"),
-        "may_publish": may(request, row.pk, "publish"),
+        "may_edit": reach.may_change_set(person(request), row, "edit"),
+        "may_publish": reach.may_change_set(person(request), row, "publish"),
         "waves": WavesForm(request.POST if request.method == "POST" else None),
+        "later": later.address(request),
     }
+    if later.is_asked(request):
+        shared |= _forecast(request, row)
+    status = context.get("status", 422) if context.get("refused") else 200
+    return TemplateResponse(request, "console/draft.html", shared | context, status=status)
+
+
+def _forecast(request: HttpRequest, row: ChangeSet) -> dict[str, Any]:
     try:
         found = forecasting.of_draft(
             organization_id=row.organization_id,
             change_set_id=row.pk,
             now=request.now,  # type: ignore[attr-defined]
         )
-        shared |= forecast_words.told(found)
     except ChangeRefused as refused:
-        shared["errors"] = forecast_words.errors(refused.errors)
+        return {"errors": forecast_words.errors(refused.errors)}
     except Refusal as refused:
-        shared["errors"] = [{"detail": refused.detail}]
-    status = context.get("status", 422) if context.get("refused") else 200
-    return TemplateResponse(request, "console/draft.html", shared | context, status=status)
+        return {"errors": [{"detail": refused.detail}]}
+    return forecast_words.told(found)
 
 
 desk.pages.append(path("drafts/<uuid:draft>/", desk.admin_view(draft_page), name="console_draft"))

@@ -1,6 +1,7 @@
 """Two versions of one edge beside each other, and one edge beside another: value by value."""
 
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -21,7 +22,7 @@ DERIVED = "/profiles/"
 
 
 @require_safe
-def versions_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
+def versions_page(request: HttpRequest, edge_uid: UUID) -> HttpResponseBase:
     edge = edge_pages.found(request, edge_uid, "read")
     versions = edge_facts.versions(edge)
     newest = [one.number for one in versions[:2]]
@@ -45,7 +46,7 @@ def _number(request: HttpRequest, name: str) -> int:
 
 
 @require_safe
-def compare_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
+def compare_page(request: HttpRequest, edge_uid: UUID) -> HttpResponseBase:
     edge = edge_pages.found(request, edge_uid, "read")
     name = request.GET.get("with", "").strip()
     context: dict[str, Any] = {"with": name}

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -41,15 +42,15 @@ class RevokeForm(forms.Form):
     cut_off = forms.BooleanField(required=False)
 
 
-def found(request: HttpRequest, edge_uid: Any, act: Act) -> Edge:
+def found(request: HttpRequest, edge_uid: UUID, act: Act) -> Edge:
     """The edge, when the person may do this to it. Raises: Http404, PermissionDenied."""
     try:
-        return reach.edge_of_page(person(request), edge_uid, act)
+        return reach.edge(person(request), edge_uid, act, facts=True)
     except Refused as refused:
         raise as_page(refused) from refused
 
 
-def act_page(request: HttpRequest, edge_uid: Any, name: str) -> HttpResponseBase:
+def act_page(request: HttpRequest, edge_uid: UUID, name: str) -> HttpResponseBase:
     if name not in ACTS:
         raise Http404
     act = ACTS[name]
@@ -112,7 +113,7 @@ def _show_token(request: HttpRequest, edge: Edge, issued: tuple[str, Any]) -> Ht
     return response
 
 
-def revoke_page(request: HttpRequest, edge_uid: Any, key_id: str) -> HttpResponseBase:
+def revoke_page(request: HttpRequest, edge_uid: UUID, key_id: str) -> HttpResponseBase:
     edge = found(request, edge_uid, "manage_keys")
     key = EdgeKey.objects.filter(edge=edge, key_id=key_id).first()
     if key is None:
@@ -137,7 +138,7 @@ def revoke_page(request: HttpRequest, edge_uid: Any, key_id: str) -> HttpRespons
     return show(request, edge, "Revoke a key", "console/revoke.html", context)
 
 
-def effective_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
+def effective_page(request: HttpRequest, edge_uid: UUID) -> HttpResponseBase:
     edge = found(request, edge_uid, "read")
     try:
         answer = history.effective(edge=edge)

@@ -72,11 +72,11 @@ def sentence(found: Forecast) -> str:
     return f"{reach(affected)} will get a new version."
 
 
-def left_out(found: Forecast) -> list[dict[str, str]]:
+def left_out(found: Forecast, why_not: Mapping[str, tuple[str, str]] = words.WHY) -> list[dict[str, str]]:
     """Who gets nothing, why, and by name: what hides a change is what people look for."""
     rows = []
     for why, names in sorted(found.left_out.items()):
-        text = words.WHY[why][len(names) > 1]
+        text = why_not[why][len(names) > 1]
         rows.append(
             {"count": f"{len(names):,}", "text": text, "names": words.named(sorted(names), most=NAMED)}
         )

@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import Count
 from django.http import HttpRequest
 
+from configs import updating
 from console import fleet
 from console.admin.edge_facts import TONES
 from console.admin.links import layer_address
@@ -15,7 +16,7 @@ from edges.models import Edge, Organization, Site
 
 
 def organizations(request: HttpRequest) -> list[dict[str, Any]]:
-    """Three queries for any number of organizations."""
+    """Five queries for any number of organizations."""
     who, now = person(request), request.now  # type: ignore[attr-defined]
     sites = dict(
         Site.objects.filter(granted(request, "read", organization="organization_id", site="pk"))
@@ -25,7 +26,9 @@ def organizations(request: HttpRequest) -> list[dict[str, Any]]:
     )
     visible = granted(request, "read", organization="organization_id", site="site_id")
     counts = fleet.counted_by_organization(Edge.objects.filter(visible), now)
-    return [_shown(one, who, sites, counts) for one in Organization.objects.all()]
+    rows = list(Organization.objects.all())
+    older = updating.behind([one.pk for one in rows if reach.may(who, "read", one.pk, None)])
+    return [_shown(one, who, sites, counts) | {"older": older.get(one.pk, 0)} for one in rows]
 
 
 def _shown(one: Organization, who: Any, sites: Any, counts: Any) -> dict[str, Any]:

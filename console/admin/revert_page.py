@@ -15,10 +15,11 @@ from configs import changesets, drafting, forecasting, inverting, signing
 from configs.models import ChangeSet, State
 from configs.outcomes import Drafted
 from configs.refusals import ChangeRefused, PreviewChanged, Refusal
-from console.admin import draft_bar, draft_page, forecast_words, words
+from console.admin import draft_bar, draft_page, forecast_words, later, words
 from console.admin.links import change_address, link
-from console.admin.site import desk
+from console.admin.site import desk, person
 from console.admin.transfer_pages import said
+from console.api import reach
 
 
 def revert_page(request: HttpRequest, change_set: UUID) -> HttpResponseBase:
@@ -78,22 +79,27 @@ def _show(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> Http
         "change": row,
         "back": change_address(row.pk),
         "reason": request.POST.get("reason", ""),
-        "may_publish": draft_page.may(request, row.pk, "publish"),
+        "may_publish": reach.may_change_set(person(request), row, "publish"),
+        "later": later.address(request),
     }
+    if later.is_asked(request):
+        shared |= _forecast(request, row)
+    status = context.get("status", 422) if context.get("refused") else 200
+    return TemplateResponse(request, "console/revert.html", shared | context, status=status)
+
+
+def _forecast(request: HttpRequest, row: ChangeSet) -> dict[str, Any]:
     try:
         found = forecasting.of_revert(
             organization_id=row.organization_id,
             change_set_id=row.pk,
             now=request.now,  # type: ignore[attr-defined]
         )
-        shared |= forecast_words.told(found)
-        shared["steps"] = forecast_words.steps(drafting.bundles(found.steps))
     except ChangeRefused as refused:
-        shared["errors"] = forecast_words.errors(refused.errors)
+        return {"errors": forecast_words.errors(refused.errors)}
     except Refusal as refused:
-        shared["errors"] = [{"detail": refused.detail}]
-    status = context.get("status", 422) if context.get("refused") else 200
-    return TemplateResponse(request, "console/revert.html", shared | context, status=status)
+        return {"errors": [{"detail": refused.detail}]}
+    return forecast_words.told(found) | {"steps": forecast_words.steps(drafting.bundles(found.steps))}
 
 
 def way_on(change: ChangeSet) -> SafeString:

@@ -107,19 +107,12 @@ def found_rollout(request: HttpRequest, pk: UUID, act: Act) -> Rollout:
         raise as_page(refused) from refused
 
 
-def _may(request: HttpRequest, row: Rollout, act: Act) -> bool:
-    try:
-        reach.rollout(person(request), row.pk, act)
-    except Refused:
-        return False
-    return True
-
-
 @require_safe
 def rollout_page(request: HttpRequest, rollout: UUID) -> HttpResponseBase:
     row = found_rollout(request, rollout, "read")
     told = telling.describe(row, now=request.now)  # type: ignore[attr-defined]
-    allowed = {act for act in ("publish", "rollback") if _may(request, row, act)}
+    who, change_set = person(request), row.change_set
+    allowed = {act for act in ("publish", "rollback") if reach.may_change_set(who, change_set, act)}
     names = [name for name in rollout_acts.fitting(told, row.scope) if ACTS[name].act in allowed]
     context = {
         **desk.each_context(request),

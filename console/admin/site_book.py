@@ -1,6 +1,7 @@
 """What people keep about a site: whom to call, how to get in, what happened; and the journal of one edge."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -76,7 +77,7 @@ def site_page(request: HttpRequest, site_uid: Any) -> HttpResponseBase:
     return _show(request, journals.of_site(site), refused, context)
 
 
-def edge_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
+def edge_page(request: HttpRequest, edge_uid: UUID) -> HttpResponseBase:
     edge = found_edge(request, edge_uid, "edit" if request.method == "POST" else "read")
     refused = ""
     if request.method == "POST":

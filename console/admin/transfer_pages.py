@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -181,7 +182,7 @@ def export_page(request: HttpRequest, org: str) -> HttpResponseBase:
     return answer
 
 
-def copy_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
+def copy_page(request: HttpRequest, edge_uid: UUID) -> HttpResponseBase:
     """One edge's own values to others."""
     edge = edge_pages.found(request, edge_uid, "edit")
     form = CopyForm(request.POST) if request.method == "POST" else CopyForm()

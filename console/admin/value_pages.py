@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.http import HttpRequest, HttpResponseRedirect
@@ -41,7 +42,7 @@ def value_address(edge: Any, pointer: str) -> str:
     return f"{reverse('admin:console_value', args=[edge])}?{urlencode({'path': pointer})}"
 
 
-def value_page(request: HttpRequest, edge_uid: Any) -> HttpResponseBase:
+def value_page(request: HttpRequest, edge_uid: UUID) -> HttpResponseBase:
     edge = edge_pages.found(request, edge_uid, "edit")
     pointer = request.GET.get("path", "").strip()
     try:

@@ -258,6 +258,26 @@ class ProfileAnswer(s.Serializer[Any]):
     role = s.CharField()
 
 
+class ProfileDifferences(s.Serializer[Any]):
+    added = s.ListField(child=s.CharField())
+    changed = s.ListField(child=s.CharField())
+    removed = s.ListField(child=s.CharField())
+
+
+class RegistryRevisionAnswer(s.Serializer[Any]):
+    revision = s.IntegerField()
+    note = s.CharField()
+    created_at = s.DateTimeField()
+    edges = s.IntegerField(help_text="Edges that have this one, without the retired")
+    differs = ProfileDifferences(
+        allow_null=True, help_text="What the newest would bring them; null for the newest, and without edges"
+    )
+
+
+class RegistryAnswer(s.Serializer[Any]):
+    revisions = RegistryRevisionAnswer(many=True, help_text="The newest first")
+
+
 class ProblemAnswer(s.Serializer[Any]):
     """RFC 9457, the form of every refusal."""
 

@@ -58,19 +58,11 @@ def site(principal: OperatorPrincipal, organization_code: str, code: str, act: A
     return found
 
 
-def edge(principal: OperatorPrincipal, edge_id: str, act: Act, *, facts: bool = False) -> Edge:
-    """The edge (`facts`: with head and status), when the person may do `act` to it."""
-    return _edge(principal, act, facts=facts, edge_id=edge_id)
-
-
-def edge_of_page(principal: OperatorPrincipal, pk: UUID, act: Act) -> Edge:
-    """The edge that a page's address names, with head and status, when the person may do `act` to it."""
-    return _edge(principal, act, facts=True, pk=pk)
-
-
-def _edge(principal: OperatorPrincipal, act: Act, *, facts: bool, **named: object) -> Edge:
+def edge(principal: OperatorPrincipal, edge_id: str | UUID, act: Act, *, facts: bool = False) -> Edge:
+    """The edge, by name or key (`facts`: with head and status), when the person may do `act` to it."""
     related = ("organization", "site", "head", "status") if facts else ("organization", "site")
-    found = Edge.objects.select_related(*related).filter(**named).first()
+    by = "pk" if isinstance(edge_id, UUID) else "edge_id"
+    found = Edge.objects.select_related(*related).filter(**{by: edge_id}).first()
     if found is None:
         missing()
     _require(principal, act, found.organization_id, found.site_id)
@@ -165,19 +157,30 @@ def change_set(principal: OperatorPrincipal, pk: UUID, act: Act) -> ChangeSet:
     found = ChangeSet.objects.select_related("organization").filter(pk=pk).first()
     if found is None:
         missing()
+    require_change_set(principal, found, act)
+    return found
+
+
+def require_change_set(principal: OperatorPrincipal, found: ChangeSet, act: Act) -> None:
+    """As `change_set`, of one that was read already."""
     act = _needed(act, Operation.objects.filter(change_set=found, op="retire").values_list("op", flat=True))
     if may(principal, act, found.organization_id, None):
-        return found
+        return
     if may(principal, "read", found.organization_id, None):
         forbidden(act)
-    reads = sites_with(principal, found.organization_id, "read")
-    if not change_sets_within(ChangeSet.objects.filter(pk=pk), reads).exists():
+    row = ChangeSet.objects.filter(pk=found.pk)
+    if not change_sets_within(row, sites_with(principal, found.organization_id, "read")).exists():
         missing()
-    if not change_sets_within(
-        ChangeSet.objects.filter(pk=pk), sites_with(principal, found.organization_id, act)
-    ).exists():
+    if not change_sets_within(row, sites_with(principal, found.organization_id, act)).exists():
         forbidden(act)
-    return found
+
+
+def may_change_set(principal: OperatorPrincipal, found: ChangeSet, act: Act) -> bool:
+    try:
+        require_change_set(principal, found, act)
+    except Refused:
+        return False
+    return True
 
 
 def rollout(principal: OperatorPrincipal, pk: UUID, act: Act) -> Rollout:
@@ -185,7 +188,7 @@ def rollout(principal: OperatorPrincipal, pk: UUID, act: Act) -> Rollout:
     found = Rollout.objects.select_related("change_set").filter(pk=pk).first()
     if found is None:
         missing()
-    change_set(principal, found.change_set_id, act)
+    require_change_set(principal, found.change_set, act)
     return found
 
 

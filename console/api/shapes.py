@@ -193,6 +193,24 @@ class RollingBack(Exact):
     to_version = Whole(min_value=1, max_value=2**53 - 1, required=False)
 
 
+class AdoptingProfiles(Exact):
+    reason = Text(max_length=REASON)
+    revision = Whole(
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text="The newest when absent; an older one leads back",
+    )
+    edges = serializers.ListField(
+        child=Text(max_length=TEXT),
+        max_length=10_000,
+        required=False,
+        allow_empty=False,
+        help_text="These alone, to try it on them first; all when absent",
+    )
+    preview_digest = Text(max_length=64, required=False)
+
+
 class Holding(Exact):
     reason = Text(max_length=REASON)
     until = serializers.DateTimeField(required=False)

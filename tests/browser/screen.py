@@ -52,7 +52,12 @@ class Screen:
     def go(self, path: str) -> int:
         """The status of the answer."""
         answer = self.page.goto(self.base_url + path)
+        self.settle()
         return answer.status if answer else 0
+
+    def settle(self) -> None:
+        """Until what the page asks for itself has come."""
+        expect(self.page.locator("[data-later]")).to_have_count(0)
 
     def reach(self, target: Locator) -> None:
         """Go there by the keyboard alone, onwards from where the focus is."""

@@ -29,6 +29,7 @@ def _use(screen: Screen, target: Locator) -> None:
     screen.reach(target)
     with screen.page.expect_navigation():
         screen.page.keyboard.press("Enter")
+    screen.settle()
 
 
 def fill(screen: Screen, label: str, text: str) -> None:

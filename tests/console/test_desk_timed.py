@@ -15,6 +15,7 @@ from edges import tenancy
 from ems import worker
 from tests import build
 from tests.console.test_desk import signed_in, text
+from tests.console.test_drafts import forecast
 
 PERIOD = "/core_cycle/period_ms"
 
@@ -82,7 +83,7 @@ def test_a_draft_is_published_in_the_background_and_its_page_tells(
 ) -> None:
     page = shown(draft, published.alice)
     assert acts(page) == ["publish", "schedule", "end", "cancel"]
-    asked = text(signed_in(published.alice).get(f"/admin/change-sets/{draft}/act/publish/"))
+    asked = forecast(signed_in(published.alice), f"/admin/change-sets/{draft}/act/publish/")
     assert "It changes 2 edges" in asked
     assert do(draft, published.alice, "publish", background="on").status_code == 302
     waiting = shown(draft, published.bob)

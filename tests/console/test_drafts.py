@@ -36,6 +36,15 @@ def digest_of(shown: str) -> str:
     return found[1]
 
 
+def forecast(client: Client, page: str) -> str:
+    """The page with the part that it asks for itself once it has come."""
+    shown = text(client.get(page))
+    found = re.search(r'id="forecast" data-later="([^"]*)"', shown)
+    assert found
+    assert "preview_digest" not in shown
+    return text(client.get(found[1]))
+
+
 def drafts(cast: build.Cast) -> list[ChangeSet]:
     with tenancy.scope([cast.acme.pk]):
         return list(ChangeSet.objects.filter(state=State.DRAFT))
@@ -88,7 +97,7 @@ def test_changes_gather_in_one_draft_which_is_previewed_and_published(published:
     ]
     bar = text(client.get(reverse("admin:console_effective", args=[edge.pk])))
     assert f"2 changes in your draft #{draft.number}" in bar
-    shown = text(client.get(first["Location"]))
+    shown = forecast(client, first["Location"])
     assert f"{PERIOD}</code> 1,000 → 3,000 on <strong>2 edges in 2 sites</strong>" in shown
     assert f"{PEAK}</code> 50,000 → 30,000 on <strong>1 edge in 1 site</strong>" in shown
     assert "2 with the next control cycle" in shown
@@ -122,7 +131,7 @@ def test_steps_are_taken_out_and_the_last_one_ends_the_draft(published: build.Ca
 def test_what_others_did_meanwhile_is_said_with_the_next_step(published: build.Cast, alice: Caller) -> None:
     client, edge = signed_in(published.alice), published.acme_north
     page = put(client, edge, PERIOD, "set:organization", "2000")["Location"]
-    before = text(client.get(page))
+    before = forecast(client, page)
     theirs = build.document() | {"core_cycle": {"period_ms": 4000}}
     alice("PUT", "/organizations/acme/layers/organization/acme", theirs, If_Match='"1"')
     asked = {"step": "publish", "reason": "Mine", "preview_digest": digest_of(before)}
@@ -132,7 +141,7 @@ def test_what_others_did_meanwhile_is_said_with_the_next_step(published: build.C
     assert "take the newest base" in shown
     assert "Others changed the same since you began" in shown
     put(client, edge, PEAK, "set:edge", "30000")  # does not make theirs forgotten
-    assert "Others changed the same" in text(client.get(page))
+    assert "Others changed the same" in forecast(client, page)
     after = text(client.post(page, {"step": "take_newest"}, follow=True))
     assert "Others changed the same" not in after
     stale = client.post(page, asked)
@@ -146,11 +155,11 @@ def test_a_draft_may_be_half_until_it_is_published(published: build.Cast) -> Non
     client, edge = signed_in(published.alice), published.acme_north
     recharge = "/scheduler/controllers/ctrlPeakShaving0/parameters/recharge_threshold_watts"
     page = put(client, edge, recharge, "set:edge", "60000")["Location"]
-    half = text(client.get(page))
+    half = forecast(client, page)
     assert ("It cannot be published yet" in half, "[E09]" in half) == (True, True)
     assert 'value="publish"' not in half
     put(client, edge, PEAK, "set:edge", "70000")
-    assert "1 edge in 1 site will get a new version" in text(client.get(page))
+    assert "1 edge in 1 site will get a new version" in forecast(client, page)
     put(client, edge, recharge, "unset:edge")
     put(client, edge, PEAK, "set:edge", "50000", "number")
 
@@ -158,14 +167,14 @@ def test_a_draft_may_be_half_until_it_is_published(published: build.Cast) -> Non
 def test_edges_with_their_own_value_are_named_and_nothing_is_nothing(published: build.Cast) -> None:
     client, edge = signed_in(published.alice), published.acme_north
     page = put(client, edge, PERIOD, "set:edge", "1500")["Location"]
-    own = {"step": "publish", "reason": "Own", "preview_digest": digest_of(text(client.get(page)))}
+    own = {"step": "publish", "reason": "Own", "preview_digest": digest_of(forecast(client, page))}
     assert client.post(page, own).status_code == 302
     page = put(client, edge, PERIOD, "set:organization", "2000")["Location"]
-    shown = text(client.get(page))
+    shown = forecast(client, page)
     assert "keeps its own value, which hides this one" in shown
     assert edge.edge_id in shown
     put(client, edge, PERIOD, "set:organization", "1000")
-    nothing = text(client.get(page))
+    nothing = forecast(client, page)
     assert ("Nothing changes." in nothing, 'value="publish"' in nothing) == (True, False)
     client.post(page, {"step": "discard"})
     assert drafts(published) == []
@@ -184,11 +193,11 @@ def test_a_viewer_reads_a_draft_and_changes_nothing(published: build.Cast) -> No
 def test_a_published_change_is_reverted_after_its_preview(published: build.Cast) -> None:
     client, edge = signed_in(published.alice), published.acme_north
     page = put(client, edge, PERIOD, "set:edge", "2000")["Location"]
-    own = {"step": "publish", "reason": "Own", "preview_digest": digest_of(text(client.get(page)))}
+    own = {"step": "publish", "reason": "Own", "preview_digest": digest_of(forecast(client, page))}
     change = client.post(page, own)["Location"]
     revert = re.search(r'href="([^"]*/revert/)"', text(client.get(change)))
     assert revert
-    shown = text(client.get(revert[1]))
+    shown = forecast(client, revert[1])
     assert f"{PERIOD}</code> 2,000 → 1,000 on <strong>1 edge in 1 site</strong>" in shown
     assert client.post(revert[1], {"reason": "Unseen"}).status_code == 422
     done = client.post(revert[1], {"reason": "Too slow", "preview_digest": digest_of(shown)})
@@ -202,15 +211,15 @@ def test_a_revert_of_what_others_changed_since_becomes_a_draft(published: build.
     changes = []
     for value in ("2000", "3000"):
         page = put(client, edge, PERIOD, "set:edge", value)["Location"]
-        own = {"step": "publish", "reason": value, "preview_digest": digest_of(text(client.get(page)))}
+        own = {"step": "publish", "reason": value, "preview_digest": digest_of(forecast(client, page))}
         changes.append(client.post(page, own)["Location"])
     revert = changes[0].replace("/configs/changeset/", "/changes/").replace("/change/", "/revert/")
-    shown = text(client.get(revert))
+    shown = forecast(client, revert)
     assert "Others changed the same since" in shown
     done = client.post(revert, {"reason": "Back", "preview_digest": digest_of(shown)})
     (draft,) = drafts(published)
     assert done["Location"] == reverse("admin:console_draft", args=[draft.pk])
-    assert "3,000 → 1,000" in text(client.get(done["Location"]))
+    assert "3,000 → 1,000" in forecast(client, done["Location"])
 
 
 def test_a_wide_change_is_let_out_in_waves_of_ones_own(published: build.Cast) -> None:
@@ -218,7 +227,7 @@ def test_a_wide_change_is_let_out_in_waves_of_ones_own(published: build.Cast) ->
     with tenancy.scope([published.acme.pk]):
         Edge.objects.update(stage=Stage.IN_SERVICE)
     page = put(client, published.acme_north, PERIOD, "set:organization", "2000")["Location"]
-    shown = text(client.get(page))
+    shown = forecast(client, page)
     assert re.search(r'data-kind="primary" name="step" value="roll_out"', shown)
     asked = {"step": "roll_out", "reason": "Waves", "preview_digest": digest_of(shown), "preset": "own"}
     for wrong, said in (({}, "at least one wave"), ({"share_1": "a few"}, "neither a percentage")):
@@ -250,7 +259,7 @@ def test_a_preview_takes_the_same_queries_for_any_number_of_edges(published: bui
                 adopting.adopt(edge=edge, actor=Actor("more"), now=build.NOW, signer=signing.signer())
         client.get(page)
         with CaptureQueriesContext(connection) as captured:
-            shown = text(client.get(page))
+            shown = forecast(client, page)
         counted.append(len(captured))
     assert "14 edges in 2 sites" in shown
     assert counted[0] == counted[1] <= 45
@@ -263,7 +272,7 @@ def test_a_layer_that_is_being_rolled_out_offers_to_publish_beside_it(
     put(client, published.acme_north, PEAK, "set:organization", "42000")
     (draft,) = (one for one in drafts(published) if one.author == "alice")
     address = reverse("admin:console_draft", args=[draft.pk])
-    form = {"reason": "Shave", "preview_digest": digest_of(text(client.get(address)))}
+    form = {"reason": "Shave", "preview_digest": digest_of(forecast(client, address))}
     refused = client.post(address, {**form, "step": "publish"})
     assert refused.status_code == 409
     assert "organization/acme is being rolled out by #" in text(refused)

@@ -7,7 +7,7 @@ from django.urls import reverse
 from tests import build
 from tests.console.conftest import Caller
 from tests.console.test_desk import signed_in, text
-from tests.console.test_drafts import PERIOD, drafts, steps_of
+from tests.console.test_drafts import PERIOD, drafts, forecast, steps_of
 
 NEW = "/admin/changes/new/"
 
@@ -62,5 +62,5 @@ def test_those_with_one_value_are_changed_from_the_values(published: build.Cast,
     assert sorted(re.findall(r'name="value" value="(\d+)"', " ".join(shown))) == ["1000", "1500"]
     put = {"edges": published.acme_north.edge_id, "path": PERIOD, "step": "put", "act": "unset"}
     done = client.post(NEW, put)
-    preview = text(client.get(done["Location"]))
+    preview = forecast(client, done["Location"])
     assert "1,500 → 1,000 on <strong>1 edge in 1 site</strong>" in preview

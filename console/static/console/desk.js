@@ -24,8 +24,28 @@ function dress() {
   }
 }
 
+// What a change would do reads the whole fleet, so the page comes first and asks for that part then. What it
+// holds, forms included, is the server's; where that fails, the link beside the sentence asks again.
+async function fill(part) {
+  const said = document.getElementById("forecast-said");
+  try {
+    const answer = await fetch(part.dataset.later, { credentials: "same-origin", cache: "no-store" });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const whole = page.getElementById("forecast");
+    if (!answer.ok || !whole) throw new Error(`${answer.status}`);
+    part.replaceWith(document.importNode(whole, true));
+    said.textContent = "Worked out just now.";
+    document.dispatchEvent(new Event("ems:refreshed"));
+  } catch {
+    said.textContent = "This could not be worked out: the server did not answer, or you are signed out.";
+    part.querySelector("progress").remove();
+    part.querySelector("a").textContent = "Try again";
+  }
+}
+
 document.addEventListener("ems:refreshed", dress);
 document.addEventListener("DOMContentLoaded", () => {
   document.getElementById("content")?.setAttribute("role", "main");
   dress();
+  document.querySelectorAll("[data-later]").forEach(fill);
 });

@@ -11,12 +11,15 @@ from ems.management.refusing import in_one_sentence
 
 
 class Command(BaseCommand):
-    help = "Start the embedded PostgreSQL without DATABASE_URL, create roles, migrate, make development keys."
+    help = (
+        "Start the embedded PostgreSQL without DATABASE_URL, create roles, migrate, make development keys, "
+        "offer the shipped device profiles."
+    )
     requires_system_checks: list[str] = []
 
     def handle(self, *_: Any, **__: Any) -> None:
         embedded = database.supervised(settings.EMS_VAR) if settings.EMBEDDED_DATABASE else nullcontext()
         with in_one_sentence(), embedded:
             setting_up.set_up_database()
-            setting_up.found()
-            self.stdout.write("Database ready.")
+            revision = setting_up.found()
+            self.stdout.write(f"Database ready. Device profiles are at revision {revision}.")

@@ -196,6 +196,9 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/layers/<str:org>/<str:scope>/<str:target>/": _both(
         Page("read", foreign=MISSING), Page("read", frozenset({200, 422}), foreign=MISSING)
     ),
+    "admin/profiles/<str:org>/": _both(
+        Page("read", foreign=MISSING), Page("manage_edges", frozenset({422}), foreign=MISSING)
+    ),
     "admin/transfer/": _both(ANYBODY, Page(None, frozenset({422}), member=False)),
     "admin/transfer/<str:org>/": _both(*[Page("read", foreign=MISSING)] * 2),
     "admin/edges/bulk/": _both(Page("manage_edges"), Page("manage_edges", frozenset({422}))),

@@ -254,6 +254,8 @@ API: dict[str, dict[str, Call]] = {
         **reads(), "PUT": Call("manage_edges", body=lambda _: {"above_edges": 5, "paths": []}),
     },
     f"{ORG}holds": reads(),
+    f"{ORG}profile-registry": reads(),
+    f"{ORG}profile-registry/adopt": {"POST": Call("manage_edges", CREATED, body=why)},
     f"{SET}/cancel": {"POST": Call("edit", body=why, values=DRAFT)},
     EDGE: {**reads(), "PATCH": Call("manage_edges", body=lambda _: {"name": "x"}, headers=MATCH)},
     f"{EDGE}/enrollment-token": {"POST": Call("manage_keys", CREATED, body=lambda _: {})},

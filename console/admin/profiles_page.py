@@ -1,0 +1,133 @@
+"""Device profiles that edges have, and the newest: what taking them would do, then the reason."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+
+from configs import forecasting, signing, updating
+from configs.refusals import PreviewChanged, Refusal
+from configs.updating import Standing
+from console.admin import draft_page, forecast_words, words
+from console.admin.links import change_address
+from console.admin.scoping import as_page
+from console.admin.site import desk, person
+from console.admin.transfer_pages import said
+from console.api import reach
+from doors.problems import Refused
+from edges.models import Organization
+from edges.roles import Act
+
+LONGEST_NUMBER = 9
+WHY_NOT = words.WHY | {
+    "same": ("uses none of what changes", "use none of what changes"),
+    "already_invalid": (
+        "is not valid with these profiles and keeps what it runs",
+        "are not valid with these profiles and keep what they run",
+    ),
+}
+
+
+def profiles_page(request: HttpRequest, org: str) -> HttpResponseBase:
+    is_post = request.method == "POST"
+    organization = _reached(request, org, "manage_edges" if is_post else "read")
+    revision = _revision(request.POST.get("revision", "") if is_post else request.GET.get("revision", ""))
+    context: dict[str, Any] = {}
+    if is_post:
+        reason = draft_page.reason_of(request, context)
+        if not request.POST.get("preview_digest"):
+            context["refused"] = ["Look at what it would do first, then say yes to that."]
+        if not context.get("refused"):
+            answer = _publish(request, organization, revision, reason, context)
+            if answer is not None:
+                return answer
+    return _show(request, organization, revision, context)
+
+
+def _reached(request: HttpRequest, org: str, act: Act) -> Organization:
+    """Raises: Http404, PermissionDenied."""
+    try:
+        return reach.organization(person(request), org, act)
+    except Refused as refused:
+        raise as_page(refused) from refused
+
+
+def _revision(text: str) -> int | None:
+    """None: the newest; 0, which never exists: what is no number."""
+    if not text:
+        return None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER else 0
+
+
+def _publish(
+    request: HttpRequest,
+    organization: Organization,
+    revision: int | None,
+    reason: str,
+    context: dict[str, Any],
+) -> HttpResponseBase | None:
+    try:
+        outcome = updating.publish_profiles(
+            organization_id=organization.pk,
+            revision=revision,
+            reason=reason,
+            actor=draft_page.actor(request),
+            now=request.now,  # type: ignore[attr-defined]
+            signer=signing.signer(),
+            preview_digest=request.POST["preview_digest"],
+        )
+    except PreviewChanged as changed:
+        context |= {"refused": [changed.detail], "status": 409}
+        context["differs"] = forecast_words.differs(changed.extra.get("difference") or [])
+    except Refusal as refused:
+        context["refused"] = said(refused)
+    else:
+        affected = words.count(len(outcome.affected), "edge")
+        messages.success(request, f"Taken as #{outcome.number}: {affected} will get a new version.")
+        return HttpResponseRedirect(change_address(outcome.change_set_id))
+    return None
+
+
+def _show(
+    request: HttpRequest, organization: Organization, revision: int | None, context: dict[str, Any]
+) -> HttpResponseBase:
+    found = updating.standing(organization_id=organization.pk)
+    chosen = next((one for one in found if one.revision == revision), found[0] if revision is None else None)
+    shared: dict[str, Any] = {
+        **desk.each_context(request),
+        "title": f"Device profiles of {organization.name}",
+        "back": reverse("admin:configs_deviceprofile_changelist"),
+        "revisions": found,
+        "newest": found[0] if found else None,
+        "chosen": chosen,
+        "reason": request.POST.get("reason", ""),
+        "may_publish": reach.may(person(request), "manage_edges", organization.pk, None),
+    }
+    try:
+        shared |= _told(organization, revision, found, chosen, request.now)  # type: ignore[attr-defined]
+    except Refusal as refused:
+        shared["errors"] = [{"detail": refused.detail}]
+    status = context.get("status", 422) if context.get("refused") else 200
+    return TemplateResponse(request, "console/profiles.html", shared | context, status=status)
+
+
+def _told(
+    organization: Organization, revision: int | None, found: list[Standing], chosen: Standing | None, now: Any
+) -> dict[str, Any]:
+    """What taking the chosen revision would do; nothing where every edge has it already."""
+    others = sum(one.edges for one in found if one is not chosen)
+    if chosen is not None and not others:
+        return {}
+    forecast = forecasting.of_profiles(organization_id=organization.pk, revision=revision, now=now)
+    told = forecast_words.told(forecast) | {"left_out": forecast_words.left_out(forecast, WHY_NOT)}
+    if not forecast.preview.affected:
+        told["sentence"] = "No edge's configuration changes: they only take the newer profiles into account."
+    return told | {"does_something": True, "others": others}
+
+
+desk.pages.append(
+    path("profiles/<str:org>/", desk.admin_view(profiles_page), name="console_profiles"),
+)
