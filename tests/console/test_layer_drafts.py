@@ -12,7 +12,7 @@ from tests import build
 from tests.console.conftest import Caller
 from tests.console.test_desk import signed_in, text
 from tests.console.test_desk_changes import ACME, posted, revision, slower
-from tests.console.test_drafts import PEAK, PERIOD, drafts, put, steps_of
+from tests.console.test_drafts import PEAK, PERIOD, drafts, forecast, put, steps_of
 
 ACME_LAYER = "/organizations/acme/layers/organization/acme"
 
@@ -74,7 +74,7 @@ def test_half_of_a_change_is_drafted_that_could_not_be_published(published: buil
     body = build.document()
     body["scheduler"]["controllers"][1]["parameters"]["recharge_threshold_watts"] = 90_000
     assert posted(client, body).status_code == 422
-    shown = text(client.get(typed(client, body)["Location"]))
+    shown = forecast(client, typed(client, body)["Location"])
     assert ("It cannot be published yet" in shown, "[E09]" in shown) == (True, True)
 
 
@@ -88,11 +88,11 @@ def test_a_layer_that_moved_meanwhile_loses_nothing_of_either(published: build.C
     typed(client, layer(1000, 42_000))
     shown = text(client.get(drafted(published)))
     assert "is at revision 2 by now; you began at 1" in shown
-    assert "Others changed the same" not in shown
+    assert "Others changed the same" not in forecast(client, drafted(published))
     (draft,) = drafts(published)
     assert steps_of(draft) == [("organization", "set", PEAK, "42000")]
     typed(client, layer(3000, 42_000))
-    shown = text(client.get(drafted(published)))
+    shown = forecast(client, drafted(published))
     assert f'by alice: organization acme <code class="ems-code">{PERIOD}</code>' in shown
     assert (drafts(published)[0].base, f"{PERIOD}</code> 4,000 → 3,000" in shown) == (
         {"organization/acme": 1},
