@@ -3,9 +3,10 @@
 So a draft may be half of something: of two values that only fit together, the first one can be written down.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID, uuid4
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -22,6 +23,7 @@ from edges import tenancy
 from edges.models import Organization
 
 LENGTH_OF_KEY = 16
+LONGEST_REASON = 500
 _LOCKS = ("lock", "unlock")
 
 
@@ -73,10 +75,18 @@ def begun(user_id: int | None, organizations: Collection[UUID], *, most: int) ->
     ]
 
 
-def gather(*, organization_id: UUID, change: Change, actor: Actor, now: datetime) -> Gathered:
+def gather(
+    *,
+    organization_id: UUID,
+    change: Change,
+    actor: Actor,
+    now: datetime,
+    seen: Mapping[str, int] = MappingProxyType({}),
+) -> Gathered:
     """Put steps into the person's open draft, or into a new one; the same path of the same layer gives way.
 
-    What the draft was based on stays, layer by layer, so that what others did since is still told.
+    What the draft was based on stays, layer by layer, so that what others did since is still told. `seen`:
+    the revisions ("scope/target": number) that the person looked at, where they are older than the newest.
     Errors: ChangeRefused for steps that no layer can take, and for a selector that means nothing.
     """
     check_change(change)
@@ -90,7 +100,9 @@ def gather(*, organization_id: UUID, change: Change, actor: Actor, now: datetime
         base = _base(organization, [*kept, *meant], now)
         if row is None:
             row = _begin(organization_id, change.reason, actor, now)
-        _store(row, [*kept, *meant], {**base, **row.base})
+        base |= row.base
+        _store(row, [*kept, *meant], base | {name: min(base[name], number) for name, number in seen.items()})
+        ChangeSet.objects.filter(pk=row.pk).update(reason=with_reason(row.reason, change.reason))
     return Gathered(row.pk, row.number, len(kept) + len(meant), len(older) - len(kept))
 
 
@@ -137,6 +149,14 @@ def without(older: Iterable[Operation], newer: Sequence[Operation]) -> list[Oper
     """What is left of older steps beside newer ones: a value gives way to a value, a lock to a lock. Pure."""
     taken = {_place(one) for one in newer}
     return [one for one in older if _place(one) not in taken]
+
+
+def with_reason(older: str, newer: str) -> str:
+    """A draft's reason after one more was typed: both, while there is room. Pure."""
+    if not newer or newer in older:
+        return older
+    both = f"{older}; {newer}" if older else newer
+    return both if len(both) <= LONGEST_REASON else older
 
 
 def bundles(steps: Iterable[Operation]) -> list[Bundle]:

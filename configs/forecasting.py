@@ -11,11 +11,13 @@ import orjson
 from django.db.models import QuerySet
 
 from configs import changesets, conflicts, fleet, history, previewing, publishing, ranging, updating
-from configs.changes import Change, Operation
+from configs.changes import Operation
 from configs.deciding import EdgePlan
-from configs.moving import STILL, Motion
 from configs.outcomes import Preview, Why
 from configs.planning import Plan
+from configs.rollouts import foreseeing
+from configs.rollouts.foreseeing import Waves
+from configs.rollouts.policies import Wish
 from configs.stored import change_of
 from edge_protocol.canonical import JsonValue, canonical
 from edge_protocol.layout import APPLY_MODES, SECTIONS
@@ -63,8 +65,8 @@ class Forecast:
     differences: Sequence[Difference]
     times: Mapping[tuple[str, str], int]
     changes_layers: bool
-    can_be_let_out: bool
     fleet: int
+    waves: Waves | None = None  # of a draft that can be let out
 
     @cached_property
     def left_out(self) -> dict[Why, list[str]]:
@@ -74,18 +76,27 @@ class Forecast:
         return dict(found)
 
     @property
+    def can_be_let_out(self) -> bool:
+        return self.waves is not None and bool(self.waves.waves)
+
+    @property
     def sections(self) -> list[str]:
         return sorted({name for one in self.differences for name in one.sections})
 
 
-def of_draft(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> Forecast:
+def of_draft(
+    *, organization_id: UUID, change_set_id: UUID, now: datetime, wish: Wish | None = None
+) -> Forecast:
     """What publishing a draft would do now, and what others touched since its base. Nothing is published.
 
-    What it promises is kept under its digest. Errors: ChangeRefused, NotInState, Unknown.
+    `wish`: how a rollout of it would go (None: as usual). What it promises is kept under its digest.
+    Errors: ChangeRefused, NotInState, Unknown.
     """
     with tenancy.scope([organization_id]):
         row = changesets.draft(change_set_id)
-        return _forecast(organization_id, change_of(row), row.base, now)
+        plan = publishing.prepare(organization_id, change_of(row), now=now)
+        waves = foreseeing.waves(plan, wish or Wish(), seed=row.pk, now=now)
+        return replace(_forecast(plan, row.base, now), waves=waves)
 
 
 def of_revert(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> Forecast:
@@ -95,7 +106,7 @@ def of_revert(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> F
     """
     with tenancy.scope([organization_id]):
         change, base = changesets.reverting(change_set_id, reason="")
-        return _forecast(organization_id, change, base, now)
+        return _forecast(publishing.prepare(organization_id, change, now=now), base, now)
 
 
 def of_profiles(*, organization_id: UUID, revision: int | None, now: datetime) -> Forecast:
@@ -105,26 +116,24 @@ def of_profiles(*, organization_id: UUID, revision: int | None, now: datetime) -
     """
     change, motion = updating.intent(organization_id, "", revision=revision, edges=None, now=now)
     with tenancy.scope([organization_id]):
-        return _forecast(organization_id, change, {}, now, motion)
+        plan = publishing.prepare(organization_id, change, now=now, motion=motion)
+        return _forecast(plan, {}, now)
 
 
-def _forecast(
-    organization_id: UUID, change: Change, base: Mapping[str, int], now: datetime, motion: Motion = STILL
-) -> Forecast:
-    plan = publishing.prepare(organization_id, change, now=now, motion=motion)
+def _forecast(plan: Plan, base: Mapping[str, int], now: datetime) -> Forecast:
+    organization_id = plan.ground.organization.pk
     preview = replace(plan.preview, warnings=[*plan.cautions, *ranging.cautions(plan)])
     previewing.keep(organization_id, preview, now=now)
     contents = _Contents(plan)
     return Forecast(
         preview=preview,
-        steps=change.operations,
+        steps=plan.change.operations,
         touched=conflicts.since(
             organization_id, plan.targets.operations, base=base, states=plan.states.values()
         ),
         differences=contents.differences(),
         times=contents.times(),
         changes_layers=_changes(plan),
-        can_be_let_out=_can_be_let_out(plan),
         fleet=_in(organization_id).count(),
     )
 
@@ -132,14 +141,6 @@ def _forecast(
 def _changes(plan: Plan) -> bool:
     found = plan.application
     return bool(found.bodies or found.moves or found.retired or plan.change.exclude)
-
-
-def _can_be_let_out(plan: Plan) -> bool:
-    """In waves: not what takes effect at once, and not where no edge is in service."""
-    if plan.application.moves or plan.application.retired:
-        return False
-    uids = [one.facts.uid for one in plan.affected]
-    return _in(plan.ground.organization.pk).filter(pk__in=uids).exclude(stage=Stage.COMMISSIONING).exists()
 
 
 def _in(organization_id: UUID) -> QuerySet[Edge]:

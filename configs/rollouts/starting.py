@@ -22,10 +22,11 @@ from configs.rollouts.states import NEEDLESS, Phase, TargetState, WavePhase
 from configs.stored import change_of
 from configs.timed import gate
 from edges import tenancy
-from edges.models import Edge, EdgeStatus, Stage
+from edges.models import Edge, Stage
 
 KIND = "rollout"
 STRAGGLERS = "stragglers"
+USUAL_SECONDS = 60  # between the heartbeats of an edge that never sent one
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def preview(*, organization_id: UUID, change_set_id: UUID, wish: Wish, now: date
     with tenancy.scope([organization_id]):
         row = changesets.draft(change_set_id)
         plan = _plan(row, now)
-        return Planned(plan.preview, _waves(plan, wish, seed=row.pk, now=now))
+        return Planned(plan.preview, assigned(plan, wish, seed=row.pk, now=now))
 
 
 def start(
@@ -90,7 +91,7 @@ def check(row: ChangeSet, wish: Wish, *, now: datetime) -> Plan:
 
 
 def _waves_of(row: ChangeSet, plan: Plan, wish: Wish, *, now: datetime) -> list[Assigned]:
-    waves = _waves(plan, wish, seed=row.pk, now=now)
+    waves = assigned(plan, wish, seed=row.pk, now=now)
     if not waves:
         raise _refused("no edge that is in service would get a version: publish it instead")
     return waves
@@ -99,26 +100,28 @@ def _waves_of(row: ChangeSet, plan: Plan, wish: Wish, *, now: datetime) -> list[
 def _plan(row: ChangeSet, now: datetime) -> Plan:
     plan = publishing.prepare(row.organization_id, change_of(row), now=now)
     changesets.refuse_conflicts(plan, row.base)
-    if plan.application.moves or plan.application.retired:
+    if is_at_once(plan):
         raise _refused("moving and retiring edges takes effect at once: publish it instead")
     rebasing.refuse(plan.states, plan.application, kind=plan.change.kind)
     return plan
+
+
+def is_at_once(plan: Plan) -> bool:
+    """Moving and retiring edges makes no candidates."""
+    return bool(plan.application.moves or plan.application.retired)
 
 
 def _refused(detail: str) -> ChangeRefused:
     return ChangeRefused([ChangeError(None, "", "rollout", None, detail)])
 
 
-def _waves(plan: Plan, wish: Wish, *, seed: UUID, now: datetime) -> list[Assigned]:
-    counted = [one for one in plan.affected if one.facts.uid not in _commissioning(plan)]
-    heard = _heard([one.facts.uid for one in counted])
+def assigned(plan: Plan, wish: Wish, *, seed: UUID, now: datetime) -> list[Assigned]:
+    """The waves of a plan; none where no edge is in service. `seed`: the change set's key. Needs a scope."""
+    heard = _heard([one.facts.uid for one in plan.affected])
     candidates = [
-        Candidate(
-            one.facts.uid,
-            one.facts.edge_id,
-            sightings.is_silent(*heard.get(one.facts.uid, (None, 60)), now),
-        )
-        for one in counted
+        Candidate(one.facts.uid, one.facts.edge_id, sightings.is_silent(*heard[one.facts.uid], now))
+        for one in plan.affected
+        if one.facts.uid in heard
     ]
     organization_id = plan.ground.organization.pk
     return assigning.assign(
@@ -130,17 +133,13 @@ def _waves(plan: Plan, wish: Wish, *, seed: UUID, now: datetime) -> list[Assigne
 
 
 def _heard(edges: Iterable[UUID]) -> Mapping[UUID, tuple[datetime | None, int]]:
-    found = EdgeStatus.objects.filter(pk__in=list(edges))
-    return {
-        uid: (at, seconds)
-        for uid, at, seconds in found.values_list("pk", "last_heartbeat_at", "heartbeat_seconds")
-    }
+    """When each was last heard, and the seconds between its heartbeats. One query.
 
-
-def _commissioning(plan: Plan) -> frozenset[UUID]:
-    """Edges outside counts and gates: they follow after completion."""
-    rows = Edge.objects.filter(organization_id=plan.ground.organization.pk, stage=Stage.COMMISSIONING)
-    return frozenset(rows.values_list("pk", flat=True))
+    Without edges in commissioning: outside counts and gates, they follow after completion.
+    """
+    rows = Edge.objects.filter(pk__in=list(edges)).exclude(stage=Stage.COMMISSIONING)
+    found = rows.values_list("pk", "status__last_heartbeat_at", "status__heartbeat_seconds")
+    return {uid: (at, seconds or USUAL_SECONDS) for uid, at, seconds in found}
 
 
 def _store(

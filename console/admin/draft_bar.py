@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from configs import drafting
 from configs.changes import Actor, Change, Operation
+from configs.drafting import Gathered
 from console.admin.site import person
 from console.admin.words import count
 from console.api import reach
@@ -56,6 +57,11 @@ def put(
         actor=Actor(who.username, who.user_id),
         now=request.now,  # type: ignore[attr-defined]
     )
+    return told(request, found)
+
+
+def told(request: HttpRequest, found: Gathered) -> str:
+    """Say what the draft has by now; gives its address."""
     replaced = f" {count(found.replaced, 'older step')} gave way." if found.replaced else ""
     inside = f"In your draft #{found.number}, {count(found.steps, 'change')} by now"
     messages.success(request, f"{inside}; nothing is published yet.{replaced}")

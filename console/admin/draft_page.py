@@ -16,8 +16,9 @@ from configs.changes import Actor
 from configs.models import ChangeSet, State
 from configs.refusals import ChangeRefused, Conflict, LayerInRollout, PreviewChanged, Refusal
 from configs.rollouts import starting
+from configs.rollouts.policies import Wish
 from configs.stored import operations_of, step
-from console.admin import forecast_words, later, rollout_pages, words
+from console.admin import forecast_words, later, rollout_pages, waves, words
 from console.admin.links import change_address
 from console.admin.scoping import as_page
 from console.admin.site import desk, person
@@ -165,6 +166,13 @@ def _roll_out(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> 
     return HttpResponseRedirect(rollout_pages.address(rollout.pk))
 
 
+def _show_waves(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> None:  # noqa: ARG001
+    """The page again, with the waves that were typed or chosen."""
+    form = WavesForm(request.POST)
+    if not form.is_valid():
+        context["refused"] = form.complaints()
+
+
 def reason_of(request: HttpRequest, context: dict[str, Any]) -> str:
     """The reason that was typed; what is wrong with it goes into the context."""
     typed = request.POST.get("reason", "").strip()
@@ -180,11 +188,13 @@ STEPS: dict[str, Callable[[HttpRequest, ChangeSet, dict[str, Any]], HttpResponse
     "publish": _publish,
     "publish_beside": _publish_beside,
     "roll_out": _roll_out,
+    "show_waves": _show_waves,
 }
 
 
 def _show(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase:
     stored = [step(one) for one in operations_of(row)]
+    form = WavesForm(request.POST if "preset" in request.POST else None)
     shared = {
         **desk.each_context(request),
         "title": f"Draft #{row.number} of {row.organization.name}",
@@ -194,27 +204,28 @@ def _show(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> Http
         "reason": request.POST.get("reason", row.reason),
         "may_edit": reach.may_change_set(person(request), row, "edit"),
         "may_publish": reach.may_change_set(person(request), row, "publish"),
-        "waves": WavesForm(request.POST if request.method == "POST" else None),
+        "waves": form,
         "later": later.address(request),
     }
     if later.is_asked(request):
-        shared |= _forecast(request, row)
+        shared |= _forecast(request, row, waves.wish_of(form))
     status = context.get("status", 422) if context.get("refused") else 200
     return TemplateResponse(request, "console/draft.html", shared | context, status=status)
 
 
-def _forecast(request: HttpRequest, row: ChangeSet) -> dict[str, Any]:
+def _forecast(request: HttpRequest, row: ChangeSet, wish: Wish | None) -> dict[str, Any]:
     try:
         found = forecasting.of_draft(
             organization_id=row.organization_id,
             change_set_id=row.pk,
             now=request.now,  # type: ignore[attr-defined]
+            wish=wish,
         )
     except ChangeRefused as refused:
         return {"errors": forecast_words.errors(refused.errors)}
     except Refusal as refused:
         return {"errors": [{"detail": refused.detail}]}
-    return forecast_words.told(found)
+    return forecast_words.told(found) | waves.told(found.waves, wish)
 
 
 desk.pages.append(path("drafts/<uuid:draft>/", desk.admin_view(draft_page), name="console_draft"))

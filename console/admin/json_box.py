@@ -29,6 +29,17 @@ def nearest_line(lines: dict[str, int], pointer: str) -> int | None:
     return lines.get(pointer)
 
 
+def broken_line(text: str) -> int | None:
+    """Where the text stops being JSON; None when it is JSON that only our stricter reader refuses."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as wrong:
+        return wrong.lineno
+    except RecursionError:
+        return None
+    return None
+
+
 def _pointer(path: Path) -> str:
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
 

@@ -9,7 +9,6 @@ from django.http.response import HttpResponseBase
 
 from configs import changesets, layers
 from configs.changes import Actor, Address, Change, Operation
-from configs.refusals import StaleLayer
 from configs.rollouts import starting
 from configs.rollouts.policies import NORMAL, Wish
 from console.admin import rollout_pages
@@ -32,10 +31,7 @@ def begin(
     actor = Actor(who.username, who.user_id)
     now = request.now  # type: ignore[attr-defined]
     with transaction.atomic():
-        state = layers.read(organization.pk, address)
-        if state.number != revision:
-            detail = f"The layer {address} is at revision {state.number}, not at {revision}."
-            raise StaleLayer(detail, etag=f'"{state.number}"')
+        layers.at(organization.pk, address, revision)
         draft = changesets.create_draft(
             organization_id=organization.pk,
             change=Change(reason=reason, operations=steps),

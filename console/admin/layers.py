@@ -15,8 +15,8 @@ from django.urls import path, reverse
 
 from configs import layers, signing
 from configs.changes import Actor, Address, Operation
-from configs.refusals import ChangeRefused, Refusal
-from console.admin import draft_bar, forecast_words, json_box, layer_rollouts, words
+from configs.refusals import ChangeRefused, Refusal, StaleLayer
+from console.admin import draft_bar, forecast_words, json_box, layer_drafts, layer_rollouts, words
 from console.admin.site import desk, person
 from console.api import reach
 from doors.bodies import MAX_DEPTH, OPERATOR_BYTES
@@ -41,6 +41,10 @@ class BoxForm(forms.Form):
     needs_count = forms.CharField(required=False, max_length=16)
     count = forms.CharField(required=False, max_length=16)
 
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+        self.fields["reason"].required = data.get("step") != "draft"  # a draft is asked when it is published
+
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
         needed = given.get("needs_count")
@@ -61,6 +65,7 @@ class Page:
     errors: list[dict[str, Any]] = field(default_factory=list)
     steps: list[Operation] = field(default_factory=list)
     preview: dict[str, Any] | None = None
+    is_drafted: bool = False
 
 
 def layer_page(request: HttpRequest, org: str, scope: str, target: str) -> HttpResponseBase:
@@ -87,41 +92,61 @@ def _refused(look_up: Any) -> bool:
 def _posted(request: HttpRequest, organization: Organization, address: Address) -> HttpResponseBase:
     form = BoxForm(request.POST)
     page = Page(request.POST.get("body", ""), 0, request.POST.get("reason", ""))
+    page.is_drafted = request.POST.get("step") == "draft"
     if not form.is_valid():
         page.errors = [
             {"detail": text if name == NON_FIELD_ERRORS else f"{name}: {text}"}
             for name, texts in form.errors.items()
             for text in texts
         ]
-        page.revision = layers.read(organization.pk, address).number
+        newest = layers.read(organization.pk, address).number
+        page.revision = form.cleaned_data.get("revision", newest)
         return _show(request, organization, address, page, True)
     page.revision = form.cleaned_data["revision"]
     body = _parsed(page)
-    if body is None:
-        return _show(request, organization, address, page, True)
-    step = request.POST.get("step")
-    seen = form.cleaned_data["previewed"] == text_digest(page.text)
-    digest = form.cleaned_data["preview_digest"] if step in ("publish", "roll_out") and seen else None
     try:
-        if digest and step == "roll_out":
-            return _let_out(request, organization, address, body, page, digest)
-        answer = _put(request, organization, address, body, page, digest)
+        done = None if body is None else _done(request, organization, address, body, page, form.cleaned_data)
     except ChangeRefused as refused:
         page.errors = errors_of(refused, page.text, address)
     except Refusal as refused:
-        page.errors = [{"detail": refused.detail}]
+        kept = layer_drafts.KEPT if isinstance(refused, StaleLayer) else ""
+        page.errors = [{"detail": refused.detail + kept}]
     else:
-        if digest:
-            return _published(request, answer)
-        page.preview = preview_of(answer, page)
+        if done is not None:
+            return done
     return _show(request, organization, address, page, True)
+
+
+def _done(
+    request: HttpRequest,
+    organization: Organization,
+    address: Address,
+    body: dict[str, Any],
+    page: Page,
+    given: dict[str, Any],
+) -> HttpResponseBase | None:
+    """What was asked for; None: the page again, with a preview. Errors: Refusal."""
+    if page.is_drafted:
+        return layer_drafts.put(
+            request, organization, address, body, revision=page.revision, reason=page.reason
+        )
+    step = request.POST.get("step")
+    seen = given["previewed"] == text_digest(page.text)
+    digest = given["preview_digest"] if step in ("publish", "roll_out") and seen else None
+    if digest and step == "roll_out":
+        return _let_out(request, organization, address, body, page, digest)
+    answer = _put(request, organization, address, body, page, digest)
+    if digest:
+        return _published(request, answer)
+    page.preview = preview_of(answer, page)
+    return None
 
 
 def _parsed(page: Page) -> dict[str, Any] | None:
     try:
         body = parse(page.text.encode(), max_bytes=OPERATOR_BYTES, max_depth=MAX_DEPTH)
     except JsonError as wrong:
-        page.errors = [{"detail": wrong.detail, "line": json_line(page.text), "rule": "json"}]
+        page.errors = [{"detail": wrong.detail, "line": json_box.broken_line(page.text), "rule": "json"}]
         return None
     if not isinstance(body, dict):
         page.errors = [{"detail": "A layer is a JSON object: {...}.", "rule": "json"}]
@@ -197,17 +222,6 @@ def pretty(body: Any) -> str:
 def text_digest(text: str) -> str:
     """Ties a preview to its text: what was edited after the preview is previewed again, not published."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def json_line(text: str) -> int | None:
-    """Where the text stops being JSON; None when it is JSON that only our stricter reader refuses."""
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as wrong:
-        return wrong.lineno
-    except RecursionError:
-        return None
-    return None
 
 
 def errors_of(refused: ChangeRefused, text: str, address: Address) -> list[dict[str, Any]]:

@@ -3,12 +3,16 @@
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse_lazy
+from django.urls import reverse
 
+from configs.models import State
 from console.admin.scoping import somewhere
 from edges.roles import Act
 
-Entry = tuple[str, str, str, Act]
+AWAITING = State.AWAITING_APPROVAL.value
+_CHANGE_SETS = "configs_changeset_changelist"
+
+Entry = tuple[str, str, str, Act]  # title, icon, name of the page with a filter behind ?, what it takes
 _GROUPS: list[tuple[str | None, list[Entry]]] = [
     (
         None,
@@ -16,6 +20,7 @@ _GROUPS: list[tuple[str | None, list[Entry]]] = [
             ("Fleet", "monitoring", "console_fleet", "read"),
             ("Alerts", "warning", "console_alerts", "read"),
             ("Rollouts", "rocket_launch", "console_rollouts", "read"),
+            ("Waiting for approval", "approval", f"{_CHANGE_SETS}?state__exact={AWAITING}", "read"),
             ("History", "history", "console_history", "read"),
             ("Values", "data_object", "console_values", "read"),
             ("Service levels", "monitor_heart", "console_levels", "read"),
@@ -35,7 +40,7 @@ _GROUPS: list[tuple[str | None, list[Entry]]] = [
     (
         "Records",
         [
-            ("Change sets", "edit_note", "configs_changeset_changelist", "read"),
+            ("Change sets", "edit_note", _CHANGE_SETS, "read"),
             ("Versions", "layers", "configs_version_changelist", "read"),
             ("Events", "notifications", "edges_edgeevent_changelist", "read"),
             ("Audit trail", "fact_check", "console_audit", "manage_tokens"),
@@ -55,7 +60,7 @@ _GROUPS: list[tuple[str | None, list[Entry]]] = [
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Shape: unfold's `SIDEBAR.navigation`."""
-    home = {"title": "Home", "icon": "home", "link": reverse_lazy("admin:index")}
+    home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
     groups = []
     for title, entries in _GROUPS:
         items = [_item(entry) for entry in entries if _is_theirs(request, entry)]
@@ -67,8 +72,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _item(entry: Entry) -> dict[str, Any]:
-    title, icon, name, _ = entry
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")}
+    title, icon, place, _ = entry
+    name, mark, query = place.partition("?")
+    return {"title": title, "icon": icon, "link": f"{reverse(f'admin:{name}')}{mark}{query}"}
 
 
 def _is_theirs(request: HttpRequest, entry: Entry) -> bool:

@@ -1,11 +1,16 @@
-"""The waves of a rollout as a person types them: a preset, or up to three shares with their knobs."""
+"""The waves of a rollout: as a person types them, and as they would be, edge by edge."""
 
 import re
 from typing import Any
 
 from django import forms
 
+from configs.refusals import ChangeError, ChangeRefused
+from configs.rollouts import policies
+from configs.rollouts.foreseeing import Waves
 from configs.rollouts.policies import NORMAL, ON_FAIL, PRESETS, Share, Wish
+from console.admin.forecast_words import NAMED
+from console.admin.words import count, named
 
 OWN = "own"
 SHARE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,2})?)\s*(%?)")
@@ -49,6 +54,8 @@ class WavesForm(forms.Form):
             raise forms.ValidationError(
                 "Name at least one wave: a percentage such as 5 %, or a number of edges."
             )
+        if not self.errors:
+            _check(self.wish())
         return given
 
     def complaints(self) -> list[str]:
@@ -67,6 +74,45 @@ class WavesForm(forms.Form):
             number, is_percent = given["limit"]
             knobs |= {"bad_percent": number} if is_percent else {"bad_limit": int(number)}
         return Wish(preset=NORMAL, shares=shares, knobs=knobs)
+
+
+def _check(wish: Wish) -> None:
+    """Errors: ValidationError with what makes no sense."""
+    try:
+        policies.check(wish)
+    except ChangeRefused as refused:
+        raise forms.ValidationError([_told(one) for one in refused.errors]) from refused
+
+
+def _told(wrong: ChangeError) -> str:
+    place = wrong.path.rsplit("/", 1)[-1]
+    return f"Wave {int(place) + 1}: {wrong.detail}." if place.isdigit() else f"{wrong.detail}."
+
+
+def wish_of(form: WavesForm) -> Wish | None:
+    """What the form asks for: unsent, the preset that it offers; None where something in it is wrong."""
+    if not form.is_bound:
+        return Wish(preset=NORMAL)
+    return form.wish() if form.is_valid() else None
+
+
+def told(found: Waves | None, wish: Wish | None) -> dict[str, Any]:
+    """Wave by wave in words, for the page."""
+    if found is None or wish is None:
+        return {}
+    return {
+        "planned": [
+            {
+                "name": f"Wave {number}, {one.name}",
+                "reach": f"{count(len(one.edges), 'edge')} in {count(one.sites, 'site')}",
+                "silent": f"{one.silent:,}" if one.silent else "",
+                "names": named(one.edges, most=NAMED),
+            }
+            for number, one in enumerate(found.waves, 1)
+        ],
+        "planned_of": "your own waves" if wish.shares is not None else f"the preset {wish.preset}",
+        "outside": count(found.outside, "edge") if found.outside else "",
+    }
 
 
 def _share(number: float, is_percent: bool) -> Share:

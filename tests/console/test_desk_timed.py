@@ -128,11 +128,19 @@ def test_somebody_else_approves_and_it_says_who(published: build.Cast, draft: UU
     assert "request_approval" in acts(shown(draft, published.alice))
     assert do(draft, published.alice, "request_approval").status_code == 302
     assert "A slower cycle" in text(signed_in(eve).get("/admin/approvals/acme/"))
+    waiting = "/admin/configs/changeset/?state__exact=awaiting_approval"
+    assert re.search(
+        rf'href="{re.escape(waiting)}"[^>]*>.*?Waiting for approval',
+        text(signed_in(eve).get("/admin/")),
+        re.DOTALL,
+    )
+    assert "A slower cycle" in text(signed_in(eve).get(waiting))
     own = do(draft, published.alice, "approve")
     assert (own.status_code, "takes the word of somebody else" in text(own)) == (422, True)
     assert acts(shown(draft, eve)) == ["approve", "reject"]
     assert do(draft, eve, "approve", comment="fine").status_code == 302
     assert "Approved by eve" in shown(draft, published.alice)
+    assert "A slower cycle" not in text(signed_in(eve).get(waiting))
     assert do(draft, eve, "publish").status_code == 403
     assert do(draft, published.alice, "publish").status_code == 302
     assert state(published, draft) == "published"
