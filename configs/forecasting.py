@@ -98,12 +98,11 @@ def of_revert(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> F
         return _forecast(organization_id, change, base, now)
 
 
-def of_profiles(*, organization_id: UUID, revision: int | None, now: datetime) -> Forecast:
-    """What taking a revision of the profile registry would do now to all edges (None: the newest).
-
-    Errors: Unknown.
-    """
-    change, motion = updating.intent(organization_id, "", revision=revision, edges=None, now=now)
+def of_profiles(
+    *, organization_id: UUID, revision: int | None, edges: Sequence[str] | None, now: datetime
+) -> Forecast:
+    """What taking a revision of the profile registry would do now. Shape and errors: `publish_profiles`."""
+    change, motion = updating.intent(organization_id, "", revision=revision, edges=edges, now=now)
     with tenancy.scope([organization_id]):
         return _forecast(organization_id, change, {}, now, motion)
 

@@ -96,11 +96,11 @@ def test_the_desk_says_that_edges_are_behind_and_gives_them_the_newest(
     shown = text(viewer.get(PAGE))
     assert "new: heat_pump. changed: tesla_powerwall_2." in shown
     assert "2 edges in 2 sites will get a new version" in shown
-    assert ("Give revision 2" in shown, "An administrator" in shown) == (False, True)
+    assert ("revision 2</button>" in shown, "An administrator" in shown) == (False, True)
     assert viewer.post(PAGE, {"reason": "x"}).status_code == 403
 
     page = client.get(PAGE)
-    assert "Give revision 2 to 2 edges" in text(page)
+    assert "Give all edges revision 2" in text(page)
     form = {"reason": "new firmware", "revision": "2", "preview_digest": page.context["digest"]}
     alice("POST", ADOPT, {"reason": "a trial", "edges": ["acme-north-1"]})
     late = client.post(PAGE, form)
@@ -108,6 +108,14 @@ def test_the_desk_says_that_edges_are_behind_and_gives_them_the_newest(
     done = client.post(PAGE, form | {"preview_digest": late.context["digest"]}, follow=True)
     assert "1 edge will get a new version" in text(done)
     assert pinned(published)["acme-south-1"] == 2
-    assert "Give revision 1 to 2 edges" in text(client.get(PAGE, {"revision": "1"}))
+    assert "Give all edges revision 1" in text(client.get(PAGE, {"revision": "1"}))
     for unknown in ("9", "x"):
         assert "There is no revision" in text(client.get(PAGE, {"revision": unknown}))
+    one = client.get(PAGE, {"revision": "1", "edges": "acme-south-1,"})
+    assert "1 edge in 1 site will get a new version" in text(one)
+    form = {"reason": "x", "revision": "1", "edges": "acme-south-1", "preview_digest": one.context["digest"]}
+    client.post(PAGE, form)
+    assert pinned(published) == {"acme-north-1": 2, "acme-south-1": 1, "birch-main-1": 1}
+    assert "there is no edge &#x27;birch-main-1&#x27; here" in text(
+        client.get(PAGE, {"edges": "birch-main-1"})
+    )
