@@ -109,12 +109,11 @@ def of_revert(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> F
         return _forecast(publishing.prepare(organization_id, change, now=now), base, now)
 
 
-def of_profiles(*, organization_id: UUID, revision: int | None, now: datetime) -> Forecast:
-    """What taking a revision of the profile registry would do now to all edges (None: the newest).
-
-    Errors: Unknown.
-    """
-    change, motion = updating.intent(organization_id, "", revision=revision, edges=None, now=now)
+def of_profiles(
+    *, organization_id: UUID, revision: int | None, edges: Sequence[str] | None, now: datetime
+) -> Forecast:
+    """What taking a revision of the profile registry would do now. Shape and errors: `publish_profiles`."""
+    change, motion = updating.intent(organization_id, "", revision=revision, edges=edges, now=now)
     with tenancy.scope([organization_id]):
         plan = publishing.prepare(organization_id, change, now=now, motion=motion)
         return _forecast(plan, {}, now)
