@@ -10,6 +10,7 @@ value in half of the sites, by REST.
 """
 
 import argparse
+import html
 import json
 import re
 import statistics
@@ -120,7 +121,7 @@ def pages(client: Any) -> Iterator[tuple[str, str]]:
         yield name, address
         shown = answer.content.decode()
         for part in LATER.findall(shown):
-            yield f"{name}{WORKED_OUT}", part
+            yield f"{name}{WORKED_OUT}", html.unescape(part)
         for link in LINK.findall(shown):
             found = kind(urlsplit(link).path)
             if found and found not in known:

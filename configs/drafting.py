@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from configs import changesets, editing, planning, storing, targets
-from configs.changes import Actor, Change, Operation, check_change
+from configs.changes import EDGE_OPS, Actor, Change, Operation, check_change
 from configs.models import ChangeSet, Kind, State
 from configs.models import Operation as Row
 from configs.refusals import NotInState
@@ -172,8 +172,9 @@ def key_of(one: Operation) -> str:
     return digest(canonical([one.scope, one.op, one.path, value]))[:LENGTH_OF_KEY]
 
 
-def _place(one: Operation) -> tuple[str, str, str, bool]:
-    return one.scope, one.target, one.path, one.op in _LOCKS
+def _place(one: Operation) -> tuple[str, str, str, str]:
+    kind = "lock" if one.op in _LOCKS else "edge" if one.op in EDGE_OPS else "value"
+    return one.scope, one.target, one.path, kind
 
 
 def _base(organization: Organization, steps: Sequence[Operation], now: datetime) -> dict[str, int]:

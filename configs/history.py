@@ -22,6 +22,8 @@ from edge_protocol.provenance import Layer, leaves
 from edges import tenancy
 from edges.models import Edge, RunningChange, Site
 
+NEWEST_FIRST = ("-change_set__number", "-position", "-id")  # of steps; a total order
+
 
 def effective(*, edge: Edge) -> dict[str, Any]:
     """The desired document with the origin of every leaf; before version 1, what the pins lead to.
@@ -160,22 +162,17 @@ def _sections(edge: Edge, rows: Iterable[Version]) -> dict[str, JsonValue]:
     return {found: orjson.loads(body) for found, body in fleet.blobs(edge.organization_id, digests).items()}
 
 
-def of_path(*, edge: Edge, path: str) -> dict[str, Any]:
-    """Every published step at, above or below a path in the layers that the edge is made of, newest first.
+def of_path(*, edge: Edge, path: str) -> QuerySet[Operation]:
+    """Every published step at, above or below a path in the layers that the edge is made of.
 
-    Shape: {items: [{scope, target, op, path, value?, old?, change_set, number, author, reason, at,
-    reverted}], next: null}.
-    Errors: PointerError. One query, by index.
+    Needs a scope. Errors: PointerError. By index.
     """
     layers = (
         Q(scope=Scope.ORGANIZATION)
         | Q(scope=Scope.SITE, target=edge.site.code)
         | Q(scope=Scope.EDGE, target=edge.edge_id)
     )
-    with tenancy.scope([edge.organization_id]):
-        rows = _published(edge.organization_id, path).filter(layers)
-        items = [step(row) for row in rows.order_by("-change_set__number", "-position")]
-    return {"items": items, "next": None}
+    return _published(edge.organization_id, path).filter(layers)
 
 
 def steps(*, organization_id: UUID, path: str, sites: Collection[UUID] | None) -> QuerySet[Operation]:

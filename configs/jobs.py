@@ -14,7 +14,7 @@ from django.db import connection
 
 from edges import tenancy
 
-CHANNEL = "ems_jobs"
+CHANNEL = "ems_jobs"  # a notification's payload is the kind of a job
 LONGEST_BACKOFF_SECONDS = 300
 MOST_TEXT = 500
 
@@ -41,7 +41,7 @@ def add(
     """In the caller's transaction; workers hear of it when that commits. `due_at` None: at once."""
     with connection.cursor() as cursor:
         cursor.execute(_ADD, [kind, organization_id, subject, None, due_at or now, now])
-        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, kind])
 
 
 def reschedule(
@@ -60,7 +60,8 @@ def reschedule(
 
 _NEXT = """
 SELECT kind, organization_id, subject FROM configs_job
- WHERE organization_id = ANY(%s) AND due_at <= %s AND NOT subject = ANY(%s) ORDER BY due_at, id LIMIT 1
+ WHERE organization_id = ANY(%s) AND due_at <= %s AND NOT subject = ANY(%s)
+   AND (%s::text[] IS NULL OR kind = ANY(%s)) ORDER BY due_at, id LIMIT 1
 """
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 _TAKE = """
@@ -76,10 +77,14 @@ def organizations() -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def find(now: datetime, *, besides: Collection[UUID]) -> Due | None:
-    """What has been due longest in the scope, but for those subjects. Nothing is taken."""
+def find(now: datetime, *, besides: Collection[UUID], kinds: Collection[str] | None = None) -> Due | None:
+    """What has been due longest in the scope, of these kinds (None: of any), but for those subjects.
+
+    Nothing is taken.
+    """
+    wanted = None if kinds is None else list(kinds)
     with connection.cursor() as cursor:
-        cursor.execute(_NEXT, [list(tenancy.current()), now, list(besides)])
+        cursor.execute(_NEXT, [list(tenancy.current()), now, list(besides), wanted, wanted])
         row = cursor.fetchone()
     return None if row is None else Due(*row)
 
@@ -119,11 +124,16 @@ def postpone(due: Due, error: str, now: datetime) -> None:
         )
 
 
-def next_due_at() -> datetime | None:
-    """The earliest time at which anything in the scope is due."""
+_NEXT_DUE_AT = """
+SELECT min(due_at) FROM configs_job
+ WHERE organization_id = ANY(%s) AND (%s::text[] IS NULL OR kind = ANY(%s))
+"""
+
+
+def next_due_at(kinds: Collection[str] | None = None) -> datetime | None:
+    """The earliest time at which anything of these kinds (None: of any) is due in the scope."""
+    wanted = None if kinds is None else list(kinds)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT min(due_at) FROM configs_job WHERE organization_id = ANY(%s)", [list(tenancy.current())]
-        )
+        cursor.execute(_NEXT_DUE_AT, [list(tenancy.current()), wanted, wanted])
         found: datetime | None = cursor.fetchone()[0]
     return found

@@ -17,11 +17,11 @@ WITH made AS (
     INSERT INTO configs_job (kind, organization_id, subject, about, due_at, created_at, attempts, error)
     VALUES (%s, %s, %s, %s, %s, %s, 0, '') RETURNING 1
 )
-SELECT pg_notify(%s, '') FROM made
+SELECT pg_notify(%s, %s) FROM made
 """
 
 
 def look(*, organization_id: UUID, now: datetime, edge_uid: UUID | None = None) -> None:
     """Look at this edge; None: at rollouts and holds alone. In the caller's transaction; one query."""
     with connection.cursor() as cursor:
-        cursor.execute(_TELL, [KIND, organization_id, organization_id, edge_uid, now, now, CHANNEL])
+        cursor.execute(_TELL, [KIND, organization_id, organization_id, edge_uid, now, now, CHANNEL, KIND])

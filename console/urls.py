@@ -12,6 +12,7 @@ from console.api import (
     documents,
     edges,
     fleet,
+    forecasts,
     holds,
     keys,
     layers,
@@ -78,6 +79,7 @@ ALERT = [
 CHANGE_SET = [
     path("publish", change_sets.Publish.as_view(), name="change-set-publish"),
     path("revert", change_sets.Revert.as_view(), name="change-set-revert"),
+    path("forecast", forecasts.ForecastOf.as_view(), name="change-set-forecast"),
     path("schedule", timed.Schedule.as_view(), name="change-set-schedule"),
     path("unschedule", timed.Unschedule.as_view(), name="change-set-unschedule"),
     path("end", timed.End.as_view(), name="change-set-end"),

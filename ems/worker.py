@@ -1,12 +1,16 @@
 """The worker: takes what is due, one subject at a time, and waits for what is next.
 
-Any number of them may run. Each job is one transaction: a worker that dies leaves it as it was.
+Any number of them may run. Each job is one transaction: a worker that dies leaves it as it was. It has a few
+lanes, so that what waits for somebody else's server (messages, the ping) keeps nothing of ours waiting.
 """
 
 import logging
 import select
 import socket
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -58,8 +62,12 @@ def _levels(due: Due, now: datetime) -> None:
     sampling.sample(organization_id=due.organization_id, now=now)
 
 
-def _delivery(due: Due, now: datetime) -> None:
-    sending.deliver(organization_id=due.organization_id, delivery_id=due.subject, now=now)
+def _messages(due: Due, now: datetime) -> None:
+    sending.deliver(organization_id=due.organization_id, recipient_id=due.subject, now=now)
+
+
+def _old_delivery(due: Due, now: datetime) -> None:
+    sending.hand_over(organization_id=due.organization_id, delivery_id=due.subject, now=now)
 
 
 def _publish(due: Due, now: datetime) -> None:
@@ -85,24 +93,76 @@ HANDLERS: Mapping[str, Handler] = {
     watching.KIND: _alerts,
     looking.SILENCE: _silence,
     sampling.KIND: _levels,
-    outbox.KIND: _delivery,
+    outbox.KINDS["email"]: _messages,
+    outbox.KINDS["webhook"]: _messages,
+    outbox.OLD_KIND: _old_delivery,
     scheduling.KIND: _publish,
     ending.KIND: _end,
 }
 
 
+Tick = Callable[[datetime], None]
+
+
+def _stand(now: datetime) -> None:
+    """The jobs that every organization has."""
+    standing.ensure(jobs.organizations(), now)
+
+
+def _ping(now: datetime) -> None:
+    """What says that all is well; a job that nobody takes shows in it, whichever lane's it is."""
+    pinging.ping(now, listens=COUNTER)
+
+
+EMAIL, WEBHOOK = frozenset({outbox.KINDS["email"]}), frozenset({outbox.KINDS["webhook"]})
+# A receiver that does not answer holds a lane for seconds, and never two: one is there for the others.
+LANES: Sequence[tuple[Collection[str], Tick | None]] = (
+    (HANDLERS.keys() - EMAIL - WEBHOOK, _stand),
+    (EMAIL, None),
+    (WEBHOOK, None),
+    (WEBHOOK, None),
+    ((), _ping),
+)
+
+
 class Worker:
-    """Until `stop` is called, from a signal or another thread; the job at hand is finished first."""
+    """Until `stop` is called, from a signal or another thread; the jobs at hand are finished first."""
 
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._lanes = [Lane(kinds, tick, clock) for kinds, tick in LANES]
+
+    def stop(self) -> None:
+        for lane in self._lanes:
+            lane.stop()
+
+    def run(self) -> None:
+        with ExitStack() as left, ThreadPoolExecutor(len(self._lanes), "lane") as threads:
+            for lane in self._lanes:
+                left.callback(lane.close)
+            for ended in as_completed([threads.submit(lane.run) for lane in self._lanes]):
+                self.stop()  # a lane that ends by a bug of ours must not leave half a worker behind
+                ended.result()
+
+
+class Lane:
+    """One thread of a worker: the jobs of some kinds, and what it does every minute besides."""
+
+    def __init__(self, kinds: Collection[str], tick: Tick | None, clock: Callable[[], datetime]) -> None:
+        self._kinds = kinds
+        self._minutely = tick
         self._clock = clock
         self._woken, self._waker = socket.socketpair()
         self._is_stopping = False
         self._tick_at = datetime.min.replace(tzinfo=UTC)
 
     def stop(self) -> None:
-        self._is_stopping = True
-        self._waker.send(b"x")
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._waker.send(b"x")
+
+    def close(self) -> None:
+        self._woken.close()
+        self._waker.close()
 
     def run(self) -> None:
         while not self._is_stopping:
@@ -120,16 +180,16 @@ class Worker:
         while not self._is_stopping:
             self._tick()
             busy = self.drain()
-            self._wait(listening, self._patience(is_busy=bool(busy)))
+            patience = self._patience(is_busy=bool(busy))
+            connection.close()  # back into the pool, which may be smaller than the lanes are many
+            self._wait(listening, patience)
 
     def _tick(self) -> None:
-        """Every minute: the jobs that every organization has, and the ping that says that all is well."""
         now = self._clock()
-        if now < self._tick_at:
+        if self._minutely is None or now < self._tick_at:
             return
         self._tick_at = now + MINUTE
-        standing.ensure(jobs.organizations(), now)
-        pinging.ping(now, listens=COUNTER)
+        self._minutely(now)
 
     def drain(self) -> set[UUID]:
         """Everything that is due now, but for the subjects that other workers have; gives those."""
@@ -138,7 +198,7 @@ class Worker:
         while not self._is_stopping:
             now = self._clock()
             with tenancy.scope(organizations):
-                due = jobs.find(now, besides=busy)
+                due = jobs.find(now, besides=busy, kinds=self._kinds)
             if due is None:
                 break
             if not self._take(due, now):
@@ -170,14 +230,19 @@ class Worker:
         if is_busy:
             return BUSY_WAIT
         with tenancy.scope(jobs.organizations()):
-            due_at = jobs.next_due_at()
+            due_at = jobs.next_due_at(self._kinds)
         ahead = LONGEST_WAIT if due_at is None else due_at - self._clock()
         return max(timedelta(0), min(ahead, LONGEST_WAIT))
 
     def _wait(self, listening: "psycopg.Connection[tuple[object, ...]]", longest: timedelta) -> None:
-        select.select([listening.fileno(), self._woken.fileno()], [], [], longest.total_seconds())
-        for _ in listening.notifies(timeout=0):
-            """Each only says: look."""
+        """Until a job of these kinds may be due, or time is up."""
+        until = time.monotonic() + longest.total_seconds()
+        while not self._is_stopping:
+            left = max(0.0, until - time.monotonic())
+            ready, _, _ = select.select([listening.fileno(), self._woken.fileno()], [], [], left)
+            heard = [one.payload for one in listening.notifies(timeout=0)]
+            if not ready or any(not kind or kind in self._kinds for kind in heard):
+                return
 
     def _sleep(self, seconds: float) -> None:
         select.select([self._woken.fileno()], [], [], seconds)

@@ -10,7 +10,9 @@ from configs import jobs
 from monitoring.causes import NEXT
 from monitoring.models import Alert, AlertEntry, Delivery, Recipient
 
-KIND = "delivery"
+# Of jobs, by kind of recipient. Their subject is the recipient, so that one worker at a time has it.
+KINDS = {"email": "email", "webhook": "webhook"}
+OLD_KIND = "delivery"  # a job of before; its subject is the delivery
 TOLD = frozenset({"opened", "grown", "reopened", "resolved"})
 MOST_EDGES = 20
 
@@ -43,8 +45,14 @@ def send(
         created_at=now,
         next_at=now,
     )
-    jobs.add(kind=KIND, organization_id=recipient.organization_id, subject=made.pk, now=now)
+    wake(recipient, now=now)
     return made
+
+
+def wake(recipient: Recipient, *, now: datetime) -> None:
+    """A worker is to look at what waits for this recipient."""
+    kind = KINDS[recipient.kind]
+    jobs.add(kind=kind, organization_id=recipient.organization_id, subject=recipient.pk, now=now)
 
 
 def _body(alert: Alert, entry: AlertEntry, edges: list[str]) -> dict[str, Any]:

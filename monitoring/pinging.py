@@ -1,6 +1,6 @@
 """The outgoing ping: while all is well a watchdog outside hears of it, so that its absence tells.
 
-The worker gets here only when its loop turns. That the database answers and that no job is overdue, it asks.
+It asks that the database answers and that no job is overdue, as those of a lane that stands still would be.
 """
 
 import logging

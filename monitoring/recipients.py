@@ -9,7 +9,6 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
-from configs import jobs
 from configs.changes import Actor
 from configs.refusals import NotInState, Refusal
 from edges import credentials, tenancy
@@ -110,10 +109,11 @@ def test(*, organization_id: UUID, recipient_id: UUID, actor: Actor, now: dateti
 def redeliver(*, organization_id: UUID, delivery_id: UUID, now: datetime) -> Delivery:
     """Purpose: send a message once more, under the same key. Errors: NotInState while it waits anyway."""
     with tenancy.scope([organization_id]):
-        row: Delivery = Delivery.objects.select_for_update(of=("self",)).get(pk=delivery_id)
+        rows = Delivery.objects.select_for_update(of=("self",)).select_related("recipient")
+        row: Delivery = rows.get(pk=delivery_id)
         if row.state == "waiting":
             raise NotInState("This message waits to be sent anyway. Nothing was changed.")
         row.state, row.next_at = "waiting", now
         row.save(update_fields=["state", "next_at"])
-        jobs.add(kind=outbox.KIND, organization_id=organization_id, subject=row.pk, now=now)
+        outbox.wake(row.recipient, now=now)
     return row

@@ -7,6 +7,7 @@ A webhook gets `EMS-Timestamp` (seconds), `EMS-Key` (the same for every attempt)
 import hmac
 import json
 import smtplib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -14,6 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.db.models import Min
 
 from configs import jobs
 from edges import tenancy
@@ -30,48 +32,65 @@ def wait_after(attempts: int) -> timedelta | None:
     return None if attempts >= MOST_ATTEMPTS else min(FIRST * 4 ** (attempts - 1), LONGEST)
 
 
-def deliver(*, organization_id: UUID, delivery_id: UUID, now: datetime) -> None:
-    """Purpose: one attempt at a waiting message, which is written down with what came of it.
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of an attempt. `is_reached`: somebody answered, though it may not have been a yes."""
 
-    At least once: a worker that dies after sending sends again, under the same key. Errors: none.
+    said: str
+    is_done: bool = False
+    is_reached: bool = True
+
+
+def deliver(*, organization_id: UUID, recipient_id: UUID, now: datetime) -> None:
+    """Purpose: one attempt at the message that waits longest for a recipient; it is written down.
+
+    At least once: a worker that dies after sending sends again, under the same key. Where nobody answers, the
+    recipient's other messages wait a while too, unattempted, so that each of them does not hold a worker for
+    as long. Errors: none.
     """
     with tenancy.scope([organization_id]):
-        row = (
-            Delivery.objects.select_for_update(of=("self",))
-            .select_related("recipient")
-            .filter(pk=delivery_id, state="waiting")
-            .first()
-        )
+        waiting = Delivery.objects.filter(recipient_id=recipient_id, state="waiting")
+        rows = waiting.select_for_update(of=("self",)).select_related("recipient").filter(next_at__lte=now)
+        row = rows.order_by("next_at", "created_at", "pk").first()
         if row is None:
             return
         if row.recipient.removed_at is not None:
             row.state, row.next_at = "given_up", None
             row.attempts = [*row.attempts, {"at": now.isoformat(), "said": "the recipient was removed"}]
-        else:
-            _attempt(row, now)
+        elif not _attempt(row, now):
+            waiting.filter(next_at__lte=now).exclude(pk=row.pk).update(next_at=now + FIRST)
         row.save(update_fields=["state", "attempts", "next_at", "delivered_at"])
-        if row.next_at is not None:
-            jobs.add(
-                kind=outbox.KIND,
-                organization_id=organization_id,
-                subject=row.pk,
-                now=now,
-                due_at=row.next_at,
-            )
+        jobs.reschedule(
+            kind=outbox.KINDS[row.recipient.kind],
+            organization_id=organization_id,
+            subject=recipient_id,
+            now=now,
+            due_at=waiting.aggregate(due_at=Min("next_at"))["due_at"],
+        )
 
 
-def _attempt(row: Delivery, now: datetime) -> None:
-    said, is_done = (_email if row.recipient.kind == "email" else _webhook)(row, now)
-    row.attempts = [*row.attempts, {"at": now.isoformat(), "said": said}]
-    if is_done:
+def hand_over(*, organization_id: UUID, delivery_id: UUID, now: datetime) -> None:
+    """Purpose: a job of before jobs named recipients becomes one that does. Errors: none."""
+    with tenancy.scope([organization_id]):
+        row = Delivery.objects.select_related("recipient").filter(pk=delivery_id, state="waiting").first()
+        if row is not None:
+            outbox.wake(row.recipient, now=now)
+
+
+def _attempt(row: Delivery, now: datetime) -> bool:
+    """Whether somebody answered."""
+    tried = (_email if row.recipient.kind == "email" else _webhook)(row, now)
+    row.attempts = [*row.attempts, {"at": now.isoformat(), "said": tried.said}]
+    if tried.is_done:
         row.state, row.next_at, row.delivered_at = "delivered", None, now
-        return
+        return True
     wait = wait_after(len(row.attempts))
     row.state = "given_up" if wait is None else "waiting"
     row.next_at = None if wait is None else now + wait
+    return tried.is_reached
 
 
-def _webhook(row: Delivery, now: datetime) -> tuple[str, bool]:
+def _webhook(row: Delivery, now: datetime) -> Tried:
     body = json.dumps(row.body, sort_keys=True, separators=(",", ":")).encode()
     try:
         headers = signed(recipients.secret_of(row.recipient), body, key=row.key, now=now)
@@ -79,10 +98,10 @@ def _webhook(row: Delivery, now: datetime) -> tuple[str, bool]:
             "POST", row.recipient.address, body=body, headers=headers, to_private=settings.WEBHOOKS_TO_PRIVATE
         )
     except dialling.NotDialledError as no:
-        return str(no), False
+        return Tried(str(no), is_reached=False)
     except KeyError:
-        return "the pepper of its secret is no longer set: add the webhook anew", False
-    return f"answered {answer.status}", answer.is_good
+        return Tried("the pepper of its secret is no longer set: add the webhook anew")
+    return Tried(f"answered {answer.status}", is_done=answer.is_good)
 
 
 def signed(secret: bytes, body: bytes, *, key: str, now: datetime) -> dict[str, str]:
@@ -98,9 +117,9 @@ def signed(secret: bytes, body: bytes, *, key: str, now: datetime) -> dict[str, 
     }
 
 
-def _email(row: Delivery, now: datetime) -> tuple[str, bool]:  # noqa: ARG001 - as `_webhook`
+def _email(row: Delivery, now: datetime) -> Tried:  # noqa: ARG001 - as `_webhook`
     if not settings.EMAIL_IS_SET:
-        return "no e-mail server is set (EMAIL_URL)", False
+        return Tried("no e-mail server is set (EMAIL_URL)")
     subject, text = written(row.body)
     message = EmailMessage(
         subject, text, settings.DEFAULT_FROM_EMAIL, [row.recipient.address], headers={"X-EMS-Key": row.key}
@@ -108,8 +127,8 @@ def _email(row: Delivery, now: datetime) -> tuple[str, bool]:  # noqa: ARG001 - 
     try:
         message.send()
     except (OSError, smtplib.SMTPException) as lost:
-        return f"the e-mail server said: {lost}"[:300], False
-    return "handed to the e-mail server", True
+        return Tried(f"the e-mail server said: {lost}"[:300], is_reached=False)
+    return Tried("handed to the e-mail server", is_done=True)
 
 
 def written(body: dict[str, Any]) -> tuple[str, str]:

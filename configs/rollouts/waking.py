@@ -21,7 +21,7 @@ WITH made AS (
      WHERE t.edge_id = %(edge)s AND t.is_watched AND t.organization_id = %(organization)s
  RETURNING 1
 )
-SELECT pg_notify(%(channel)s, '') FROM made LIMIT 1
+SELECT pg_notify(%(channel)s, %(kind)s) FROM made LIMIT 1
 """
 
 

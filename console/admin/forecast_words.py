@@ -67,9 +67,11 @@ def heads(differences: Iterable[Difference]) -> list[dict[str, str]]:
 
 def sentence(found: Forecast) -> str:
     affected = [place for one in found.differences for place in one.edges]
-    if not affected:
-        return "No edge changes now, but the layers do."
-    return f"{reach(affected)} will get a new version."
+    retired = [one.target for one in found.steps if one.op == "retire"]
+    going = f"{words.named(retired, most=NAMED)} will go out of service for ever. " if retired else ""
+    if affected:
+        return f"{going}{reach(affected)} will get a new version."
+    return f"{going}No other edge changes." if going else "No edge changes now, but the layers do."
 
 
 def left_out(found: Forecast, why_not: Mapping[str, tuple[str, str]] = words.WHY) -> list[dict[str, str]]:

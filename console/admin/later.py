@@ -14,5 +14,9 @@ def is_asked(request: HttpRequest) -> bool:
 
 
 def address(request: HttpRequest) -> str:
-    """Where the part comes from; empty when the page has it."""
-    return "" if is_asked(request) else f"{request.path}?{FORECAST}"
+    """Where the part comes from, what the page was asked for included; empty when the page has it."""
+    if is_asked(request):
+        return ""
+    query = request.GET.copy()
+    query[FORECAST] = "1"
+    return f"{request.path}?{query.urlencode()}"

@@ -11,7 +11,7 @@ from django.urls import path, reverse
 from configs import forecasting, signing, updating
 from configs.refusals import PreviewChanged, Refusal
 from configs.updating import Standing
-from console.admin import draft_page, forecast_words, words
+from console.admin import draft_page, forecast_words, later, words
 from console.admin.links import change_address
 from console.admin.scoping import as_page
 from console.admin.site import desk, person
@@ -105,23 +105,30 @@ def _show(
         "chosen": chosen,
         "reason": request.POST.get("reason", ""),
         "may_publish": reach.may(person(request), "manage_edges", organization.pk, None),
+        "later": later.address(request) if _others(found, chosen) or chosen is None else "",
     }
-    try:
-        shared |= _told(organization, revision, found, chosen, request.now)  # type: ignore[attr-defined]
-    except Refusal as refused:
-        shared["errors"] = [{"detail": refused.detail}]
+    if not shared["later"]:
+        shared |= _forecast(organization, revision, found, chosen, request.now)  # type: ignore[attr-defined]
     status = context.get("status", 422) if context.get("refused") else 200
     return TemplateResponse(request, "console/profiles.html", shared | context, status=status)
 
 
-def _told(
+def _others(found: list[Standing], chosen: Standing | None) -> int:
+    """How many edges have another revision than the chosen one."""
+    return sum(one.edges for one in found if one is not chosen)
+
+
+def _forecast(
     organization: Organization, revision: int | None, found: list[Standing], chosen: Standing | None, now: Any
 ) -> dict[str, Any]:
     """What taking the chosen revision would do; nothing where every edge has it already."""
-    others = sum(one.edges for one in found if one is not chosen)
+    others = _others(found, chosen)
     if chosen is not None and not others:
         return {}
-    forecast = forecasting.of_profiles(organization_id=organization.pk, revision=revision, now=now)
+    try:
+        forecast = forecasting.of_profiles(organization_id=organization.pk, revision=revision, now=now)
+    except Refusal as refused:
+        return {"errors": [{"detail": refused.detail}]}
     told = forecast_words.told(forecast) | {"left_out": forecast_words.left_out(forecast, WHY_NOT)}
     if not forecast.preview.affected:
         told["sentence"] = "No edge's configuration changes: they only take the newer profiles into account."

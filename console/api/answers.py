@@ -334,3 +334,6 @@ class StepAnswer(s.Serializer[Any]):
     reason = s.CharField()
     at = s.DateTimeField()
     reverted = s.BooleanField()
+
+
+StepsPage = page_of(StepAnswer, "Steps")

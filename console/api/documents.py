@@ -72,14 +72,15 @@ class History(Call):
     @documented(
         "List every operation that touched a path of an edge's document",
         query=PAGED | {"path": "An identity pointer, such as /alarms/alarm_soc_low/threshold."},
-        answers={200: answers.AnyDocument},
+        answers={200: answers.StepsPage},
     )
     def get(self, request: Request, edge_id: str) -> Response:
         query = self.query(request, "path")
         edge = reach.edge(self.principal, edge_id, "read")
         if "path" not in query:
             raise Refused(400, "bad_query", "Say which path: ?path=/core_cycle/period_ms.")
-        return Response(history.of_path(edge=edge, path=query["path"]))
+        rows = history.of_path(edge=edge, path=query["path"])
+        return Response(pagination.page(rows, query, order=history.NEWEST_FIRST, item=history.step))
 
 
 class Running(Call):

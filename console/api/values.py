@@ -38,10 +38,10 @@ class PathHistory(Call):
     @documented(
         "List every operation that touched a path in an organization's layers",
         query=PAGED | PATH,
-        answers={200: answers.page_of(answers.StepAnswer, "Steps")},
+        answers={200: answers.StepsPage},
     )
     def get(self, request: Request, org: str) -> Response:
         query = self.query(request, *PATH)
         organization, sites = reach.any_of(self.principal, org, "read")
         rows = history.steps(organization_id=organization.pk, path=asked_path(query), sites=sites)
-        return Response(pagination.page(rows, query, order=("-change_set__number", "-id"), item=history.step))
+        return Response(pagination.page(rows, query, order=history.NEWEST_FIRST, item=history.step))

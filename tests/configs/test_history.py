@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -91,6 +92,12 @@ def three_layers(db: None) -> World:
     return World(desk, acme, north, south, one, two, last)
 
 
+def steps(world: World, path: str) -> list[dict[str, Any]]:
+    with tenancy.scope([world.organization.pk]):
+        rows = history.of_path(edge=world.north_edge, path=path).order_by(*history.NEWEST_FIRST)
+        return [history.step(row) for row in rows]
+
+
 def test_the_specs_example_merges_from_three_layers_exactly_as_it_stands(three_layers: World) -> None:
     assert fates(three_layers.first) == {"acme-north-1": 1}
     assert {one.rule for one in three_layers.first.warnings} == {"W12", "W13", "W16", "hidden"} - {"hidden"}
@@ -156,7 +163,7 @@ def test_a_path_tells_every_step_that_touched_it(world: World) -> None:
         actor=BOB,
         now=build.NOW,
     )
-    items = history.of_path(edge=world.north_edge, path=THRESHOLD)["items"]
+    items = steps(world, THRESHOLD)
     assert [(one["scope"], one["op"], one["path"]) for one in items] == [
         ("edge", "unset", "/scheduler"),
         ("site", "set", THRESHOLD),
@@ -164,7 +171,7 @@ def test_a_path_tells_every_step_that_touched_it(world: World) -> None:
     ]
     assert (items[0]["number"], items[0]["reason"]) == (removed.number, "tidy")
     assert (items[1]["value"], items[1]["author"], items[1]["reason"]) == (30_000, "alice", "summer")
-    below = history.of_path(edge=world.north_edge, path="/scheduler")["items"]
+    below = steps(world, "/scheduler")
     assert len(below) == 4
     assert below[1]["change_set"] == outcome.change_set_id
 

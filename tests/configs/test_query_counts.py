@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from configs import fetching, heartbeats, history
 from edge_protocol.messages import Heartbeat
-from edges import credentials
+from edges import credentials, tenancy
 from tests import build
 from tests.configs.conftest import World
 
@@ -86,7 +86,9 @@ def test_history_asks_the_same_however_long_it_is(world: World) -> None:
     for value in range(5):
         world.desk.publish(("organization/acme", "set", THRESHOLD, 40_000 + value))
     assert asked(lambda: history.effective(edge=edge)) == few <= 5
-    assert asked(lambda: history.of_path(edge=edge, path=THRESHOLD)) == 1
+    with tenancy.scope([world.organization.pk]):
+        rows = history.of_path(edge=edge, path=THRESHOLD)
+        assert asked(lambda: [history.step(row) for row in rows]) == 1
     assert asked(lambda: history.difference(edge=edge, one=1, other=5)) == 3
 
 

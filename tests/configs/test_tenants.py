@@ -146,7 +146,8 @@ def test_reading_elsewhere_finds_nothing(world: World, birch: Organization) -> N
     intruded = Edge(
         pk=world.north_edge.pk, edge_id=world.north_edge.edge_id, organization=birch, site=world.north
     )
-    assert history.of_path(edge=intruded, path=THRESHOLD)["items"] == []
+    with tenancy.scope([birch.pk]):
+        assert not history.of_path(edge=intruded, path=THRESHOLD).exists()
     at = history.running_at(edge=intruded, at=build.NOW)
     assert (at["running"], at["desired"]) == (None, None)
 

@@ -32,6 +32,8 @@ def addresses(world: World) -> dict[str, int]:
 
 
 def _of(route: Route, values: Mapping[str, str]) -> dict[str, int]:
+    if "admin/profiles/" in route.pattern:
+        return {route.address(values): MOST, f"{route.address(values)}?forecast": MOST_WORKED_OUT}
     if "draft>" not in route.pattern and "change_set>" not in route.pattern:
         return {route.address(values): MOST}
     named = [{**values, "change_set": values[name], "deed": "publish"} for name in ("draft", "done")]

@@ -83,6 +83,23 @@ def test_the_history_of_a_path_names_every_step(published: build.Cast, alice: Ca
     assert all(item["target"] != "acme-south-1" for item in items)
 
 
+def test_the_history_of_a_path_is_read_page_by_page(published: build.Cast, alice: Caller) -> None:
+    for value in (2000, 3000, 4000):
+        publish(alice, value)
+    pages, cursor = [], ""
+    while cursor is not None:
+        told = alice("GET", f"{NORTH}/history?path={PERIOD}&limit=2{cursor and f'&cursor={cursor}'}").json()
+        if not pages:
+            publish(alice, 5000)  # what comes meanwhile shifts no page
+        pages.append([item.get("value") for item in told["items"]])
+        cursor = told["next"]
+    whole = alice("GET", f"{NORTH}/history?path={PERIOD}").json()
+    assert pages[0] == [4000, 3000]
+    assert [5000, *(value for page in pages for value in page)] == [one["value"] for one in whole["items"]]
+    assert whole["next"] is None
+    assert alice("GET", f"{NORTH}/history?path={PERIOD}&cursor=x").json()["code"] == "bad_cursor"
+
+
 def test_the_history_needs_a_path(published: build.Cast, alice: Caller) -> None:
     assert alice("GET", f"{NORTH}/history").status_code == 400
     assert alice("GET", f"{NORTH}/history?path=no-slash").status_code == 422

@@ -1,5 +1,6 @@
 """On the desk: values are changed where they are seen, gather in a draft, are published after a preview."""
 
+import html
 import re
 
 from django.db import connection
@@ -42,7 +43,7 @@ def forecast(client: Client, page: str) -> str:
     found = re.search(r'id="forecast" data-later="([^"]*)"', shown)
     assert found
     assert "preview_digest" not in shown
-    return text(client.get(found[1]))
+    return text(client.get(html.unescape(found[1])))
 
 
 def drafts(cast: build.Cast) -> list[ChangeSet]:

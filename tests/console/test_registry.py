@@ -9,6 +9,7 @@ from edges import tenancy
 from tests import build
 from tests.console.conftest import Caller
 from tests.console.test_desk import signed_in, text
+from tests.console.test_drafts import digest_of, forecast
 
 ADOPT = "/organizations/acme/profile-registry/adopt"
 EDGES = ("acme-north-1", "acme-south-1")
@@ -95,19 +96,20 @@ def test_the_desk_says_that_edges_are_behind_and_gives_them_the_newest(
         assert "2 edges on older" in text(viewer.get(address))
     shown = text(viewer.get(PAGE))
     assert "new: heat_pump. changed: tesla_powerwall_2." in shown
+    shown = forecast(viewer, PAGE)
     assert "2 edges in 2 sites will get a new version" in shown
     assert ("Give revision 2" in shown, "An administrator" in shown) == (False, True)
     assert viewer.post(PAGE, {"reason": "x"}).status_code == 403
 
-    page = client.get(PAGE)
-    assert "Give revision 2 to 2 edges" in text(page)
-    form = {"reason": "new firmware", "revision": "2", "preview_digest": page.context["digest"]}
+    page = forecast(client, PAGE)
+    assert "Give revision 2 to 2 edges" in page
+    form = {"reason": "new firmware", "revision": "2", "preview_digest": digest_of(page)}
     alice("POST", ADOPT, {"reason": "a trial", "edges": ["acme-north-1"]})
     late = client.post(PAGE, form)
     assert (late.status_code, "acme-north-1: version 2 after 1 before" in text(late)) == (409, True)
     done = client.post(PAGE, form | {"preview_digest": late.context["digest"]}, follow=True)
     assert "1 edge will get a new version" in text(done)
     assert pinned(published)["acme-south-1"] == 2
-    assert "Give revision 1 to 2 edges" in text(client.get(PAGE, {"revision": "1"}))
+    assert "Give revision 1 to 2 edges" in forecast(client, f"{PAGE}?revision=1")
     for unknown in ("9", "x"):
-        assert "There is no revision" in text(client.get(PAGE, {"revision": unknown}))
+        assert "There is no revision" in forecast(client, f"{PAGE}?revision={unknown}")

@@ -1,7 +1,10 @@
 """A fleet that reports, watched by the worker's handlers at times of the test's own."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -50,3 +53,48 @@ def fleet(db: None) -> Fleet:
 @pytest.fixture
 def watch(fleet: Fleet) -> Watch:
     return Watch(fleet)
+
+
+class Receiver(HTTPServer):
+    """Somebody else's server on this machine; it answers `statuses` in turn, then 204."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Hook)
+        self.statuses: list[int] = []
+        self.asked: list[str] = []
+        self.seen: list[tuple[dict[str, str], bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/hook?a=1"
+
+
+class Hook(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.asked.append(f"{self.command} {self.path}")
+        self.server.seen.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        status = self.server.statuses.pop(0) if self.server.statuses else 204
+        self.send_response(status)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_POST  # noqa: N815 - http.server's name
+
+    def log_message(self, *_: Any) -> None:
+        """Tests are quiet."""
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[Receiver]:
+    settings.WEBHOOKS_TO_PRIVATE = True
+    server = Receiver()
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -3,11 +3,8 @@
 import hmac
 import json
 import socket
-from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,51 +18,10 @@ from ems import mail
 from monitoring import acts, dialling, pinging, recipients, sending
 from monitoring.models import Delivery
 from monitoring.recipients import BadAddress
-from tests.monitoring.conftest import Watch
+from tests.monitoring.conftest import Receiver, Watch
 
 EVE = Actor("eve")
 EDGE = "acme-site-0-0"
-
-
-class Receiver(HTTPServer):
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Hook)
-        self.statuses: list[int] = []
-        self.seen: list[tuple[dict[str, str], bytes]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hook?a=1"
-
-
-class Hook(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.seen.append(({name.lower(): value for name, value in self.headers.items()}, body))
-        status = self.server.statuses.pop(0) if self.server.statuses else 204
-        self.send_response(status)
-        self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    do_GET = do_POST  # noqa: N815 - http.server's name
-
-    def log_message(self, *_: Any) -> None:
-        """Tests are quiet."""
-
-
-@pytest.fixture
-def receiver(settings: Any) -> Iterator[Receiver]:
-    settings.WEBHOOKS_TO_PRIVATE = True
-    server = Receiver()
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def add(watch: Watch, kind: str, address: str, site: str | None = None) -> tuple[Any, str]:
