@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -27,6 +28,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 MIGRATED_BY = ("*/migrations/*.py", "edges/row_security.py", "ems/database_roles.py", "ems/setting_up.py")
 # A test database is made again when it is lost: nothing waits for the disk.
 UNSAFE_BUT_FAST = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
+# How long one example takes says how loaded the machine is, and nothing of what is asserted.
+hypothesis.settings.register_profile("without a clock", deadline=None)
+hypothesis.settings.load_profile("without a clock")
+
 # Folders whose tests mostly wait: for probations, timeouts and cycles of processes. The longest come first.
 WAITING = ("walks", "faults", "edge_agent", "edge_runtime")
 # Many that take no time: what is left for the end, when no worker is to be alone with something long.
