@@ -10,9 +10,10 @@ from edges import words
 from edges.models import Edge, Stage
 
 Kind = Literal[
-    "safe_mode", "failed_change", "offline", "drifted", "rollout", "hold", "alarm", "clock", "trust_stale"
-]
-# Judged whenever an edge reports; the others by deadlines and by rollouts.
+    "safe_mode", "failed_change", "offline", "drifted", "rollout", "hold", "alarm", "clock", "trust_stale",
+    "not_published", "not_ended",
+]  # fmt: skip
+# Judged whenever an edge reports; the others by deadlines, by rollouts and by changes with a time.
 OF_REPORTS: Final[frozenset[Kind]] = frozenset(
     {"safe_mode", "failed_change", "drifted", "alarm", "clock", "trust_stale"}
 )
@@ -23,6 +24,9 @@ NEXT: Final[Mapping[Kind, str]] = {
     "offline": "Check power and network at the site. The edges go on by themselves with what they have.",
     "drifted": "Somebody or something changed the document on the edge. Open the edge and publish again.",
     "rollout": "Open the rollout and decide: resume, skip the failed, or roll back.",
+    "not_published": "Open the change and read why. Then publish it, schedule it anew, or cancel it.",
+    "not_ended": "Open the change and read why. Then revert it by hand, set another end, or say that it "
+    "stays.",
     "hold": "Look at each hold: release it through its preview, or set a new review date.",
     "alarm": "Look at the device that the alarm names; change its limits if they are wrong.",
     "clock": "Check the edge's time source. It takes nothing new while its clock may be wrong.",
