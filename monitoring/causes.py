@@ -11,7 +11,7 @@ from edges.models import Edge, Stage
 
 Kind = Literal[
     "safe_mode", "failed_change", "offline", "drifted", "rollout", "hold", "alarm", "clock", "trust_stale",
-    "not_published", "not_ended",
+    "not_published", "not_ended", "rollout_failed",
 ]  # fmt: skip
 # Judged whenever an edge reports; the others by deadlines, by rollouts and by changes with a time.
 OF_REPORTS: Final[frozenset[Kind]] = frozenset(
@@ -24,6 +24,8 @@ NEXT: Final[Mapping[Kind, str]] = {
     "offline": "Check power and network at the site. The edges go on by themselves with what they have.",
     "drifted": "Somebody or something changed the document on the edge. Open the edge and publish again.",
     "rollout": "Open the rollout and decide: resume, skip the failed, or roll back.",
+    "rollout_failed": "Read on the rollout's page which edges and why. Then acknowledge: once the rollout is "
+    "over, that closes this alert.",
     "not_published": "Open the change and read why. Then publish it, schedule it anew, or cancel it.",
     "not_ended": "Open the change and read why. Then revert it by hand, set another end, or say that it "
     "stays.",

@@ -12,7 +12,7 @@ from django.db import connection
 from configs import jobs
 from edges import tenancy
 from edges.models import Stage
-from monitoring import alerting, facts, planned
+from monitoring import alerting, facts, planned, steered
 from monitoring.causes import OF_REPORTS
 from monitoring.models import AlertEdge
 
@@ -61,9 +61,8 @@ def silence(*, organization_id: UUID, now: datetime) -> None:
 
 
 def _of_everybody(organization_id: UUID, now: datetime) -> datetime | None:
-    alerting.settle(
-        organization_id, facts.of_rollouts(organization_id), kinds={"rollout"}, edges=None, now=now
-    )
+    rollouts = steered.stand(organization_id, now)
+    alerting.settle(organization_id, rollouts, kinds={"rollout", "rollout_failed"}, edges=None, now=now)
     overdue, next_review = facts.of_holds(now)
     alerting.settle(organization_id, overdue, kinds={"hold"}, edges=None, now=now)
     failed, next_end = planned.stand(organization_id, now)

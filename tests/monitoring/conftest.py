@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
-from configs import jobs
+from configs import jobs, signing
 from edges import tenancy
 from ems.worker import HANDLERS
 from monitoring.models import Alert, AlertEntry
@@ -53,6 +54,13 @@ def fleet(db: None) -> Fleet:
 @pytest.fixture
 def watch(fleet: Fleet) -> Watch:
     return Watch(fleet)
+
+
+@pytest.fixture
+def signing_key(settings: Any, tmp_path: Path) -> None:
+    """The worker's own, for what it publishes."""
+    settings.EMS_SIGNING_KEY_FILE = str(tmp_path / "config-signing.key")
+    signing.ensure_key(Path(settings.EMS_SIGNING_KEY_FILE), random_bytes=lambda count: bytes(range(count)))
 
 
 class Receiver(HTTPServer):

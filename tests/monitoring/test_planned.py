@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from configs import changesets, signing
+from configs import changesets
 from configs.changes import Actor
 from configs.models import ChangeSet
 from configs.timed import approving, ending, scheduling
@@ -23,10 +22,7 @@ BOB, CAROL = Actor("bob"), Actor("carol")
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(autouse=True)
-def key(settings: Any, tmp_path: Path) -> None:
-    settings.EMS_SIGNING_KEY_FILE = str(tmp_path / "config-signing.key")
-    signing.ensure_key(Path(settings.EMS_SIGNING_KEY_FILE), random_bytes=lambda count: bytes(range(count)))
+pytestmark = pytest.mark.usefixtures("signing_key")
 
 
 def which(watch: Watch, change_set: UUID) -> dict[str, Any]:
