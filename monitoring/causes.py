@@ -1,5 +1,6 @@
 """What is wrong with an edge, by cause. Pure: equal causes are one alert, however many edges have them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,6 +59,17 @@ class Alarm:
     detail: str
     is_raised: bool
     by_email: bool
+
+
+def together(found: Iterable[tuple[Cause, UUID]]) -> dict[Cause, set[UUID]]:
+    """Equal causes are one, with all their edges; by e-mail if any of these edges asks for it."""
+    edges: dict[Cause, set[UUID]] = defaultdict(set)
+    asking: dict[Cause, Cause] = {}
+    for cause, edge in found:
+        edges[cause].add(edge)
+        if cause.by_email:
+            asking.setdefault(cause, cause)
+    return {asking.get(cause, cause): reached for cause, reached in edges.items()}
 
 
 def of_edge(

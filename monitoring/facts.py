@@ -47,12 +47,11 @@ def of_edges(organization_id: UUID, edges: Collection[UUID], now: datetime) -> S
     rows = list(Edge.objects.filter(pk__in=list(edges)).select_related("head", "status"))
     made_by = _change_sets(rows)
     alarms = _alarms(organization_id, edges)
-    standing: Standing = defaultdict(set)
-    for edge in rows:
-        found = causes.of_edge(edge, change_set=made_by.get(edge.pk), alarms=alarms[edge.pk], now=now)
-        for cause in found:
-            standing[cause].add(edge.pk)
-    return standing
+    return causes.together(
+        (cause, edge.pk)
+        for edge in rows
+        for cause in causes.of_edge(edge, change_set=made_by.get(edge.pk), alarms=alarms[edge.pk], now=now)
+    )
 
 
 def online(edges: Collection[UUID], now: datetime) -> set[UUID]:

@@ -129,6 +129,7 @@ class Delivery(TenantModel):
     class Meta:
         ordering = ["-created_at"]
         constraints = [models.UniqueConstraint(fields=["recipient", "key"], name="monitoring_delivery_once")]
+        indexes = [models.Index(fields=["alert", "recipient"], name="monitoring_delivery_of_alert")]
 
 
 class Served(models.Model):

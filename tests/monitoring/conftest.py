@@ -7,13 +7,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from configs import jobs, signing
-from edges import tenancy
+from edges import credentials, tenancy
 from ems.worker import HANDLERS
 from monitoring.models import Alert, AlertEntry
+from sync_api import reports
 from tests.configs.rollouts.conftest import Fleet, make_fleet
 
 
@@ -44,6 +46,18 @@ class Watch:
     def story(self, alert: Alert) -> list[tuple[str, int]]:
         with tenancy.scope([self.fleet.organization.pk]):
             return list(AlertEntry.objects.filter(alert=alert).values_list("what", "reach"))
+
+
+def tell(watch: Watch, edge_id: str, state: str, *, senders: list[str]) -> None:
+    watch.fleet.beat(edge_id)
+    principal = credentials.authenticate_edge(watch.fleet.keys[edge_id], now=watch.fleet.now)
+    watch.fleet.beats["events"] += 1
+    event = {
+        "id": str(uuid4()), "seq": watch.fleet.beats["events"], "type": "alarm", "at": "2026-01-01T00:00:00Z",
+        "detail": "hot: ess0/temp is 61",
+        "data": {"id": "hot", "severity": "warning", "state": state, "notification": senders},
+    }  # fmt: skip
+    reports.events(principal=principal, body={"events": [event]}, now=watch.fleet.now)
 
 
 @pytest.fixture

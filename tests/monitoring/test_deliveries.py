@@ -18,7 +18,7 @@ from ems import mail
 from monitoring import acts, dialling, pinging, recipients, sending
 from monitoring.models import Delivery
 from monitoring.recipients import BadAddress
-from tests.monitoring.conftest import Receiver, Watch
+from tests.monitoring.conftest import Receiver, Watch, tell
 
 EVE = Actor("eve")
 EDGE = "acme-site-0-0"
@@ -109,6 +109,69 @@ def test_a_site_hears_of_its_own_edges_alone(watch: Watch, settings: Any) -> Non
     assert message.subject == "EMS: Edges in safe mode (opened)"
     assert EDGE in message.body
     assert "Next step:" in message.body
+
+
+def test_a_site_hears_of_an_alert_once_when_it_gets_there(watch: Watch, settings: Any) -> None:
+    settings.EMAIL_IS_SET = True
+    for site in ("site-0", "site-1"):
+        add(watch, "email", f"{site}@example.com", site)
+    add(watch, "email", "all@example.com")
+    for number in range(3):
+        watch.fleet.beat(f"acme-site-0-{number}", phase="safe_mode")
+    watch.work()
+    for number in range(2):
+        watch.fleet.beat(f"acme-site-1-{number}", phase="safe_mode")
+        watch.work(minutes=1)
+    told = [(message.to[0], message.subject.rpartition("(")[2]) for message in outgoing.outbox]
+    assert sorted(told) == [
+        ("all@example.com", "opened)"), ("site-0@example.com", "opened)"), ("site-1@example.com", "spread)"),
+    ]  # fmt: skip
+    assert "acme-site-1-0" in outgoing.outbox[-1].body
+    assert "acme-site-0" not in outgoing.outbox[-1].body
+    assert len({row.key for row in deliveries(watch)}) == 2
+    outgoing.outbox.clear()
+    for number in range(3):
+        watch.fleet.beat(f"acme-site-0-{number}", phase="committed")
+        watch.fleet.beat(f"acme-site-1-{number}", phase="committed")
+    watch.work(minutes=1)
+    assert {message.subject.rpartition("(")[2] for message in outgoing.outbox} == {"resolved)"}
+    assert len(outgoing.outbox) == 3
+    outgoing.outbox.clear()
+    watch.fleet.beat("acme-site-1-0", phase="safe_mode")
+    watch.work(minutes=1)
+    watch.fleet.beat("acme-site-0-0", phase="safe_mode")
+    watch.work(minutes=1)
+    told = [(message.to[0], message.subject.rpartition("(")[2]) for message in outgoing.outbox]
+    assert sorted(told) == [
+        ("all@example.com", "grown)"), ("all@example.com", "reopened)"), ("site-0@example.com", "grown)"),
+        ("site-1@example.com", "grown)"), ("site-1@example.com", "reopened)"),
+    ]  # fmt: skip
+
+
+def test_an_alarm_is_told_by_email_as_soon_as_any_edge_asks_for_it(watch: Watch, settings: Any) -> None:
+    settings.EMAIL_IS_SET = True
+    add(watch, "email", "eve@example.com")
+    edges = sorted(watch.fleet.edges)
+    for edge_id in edges[:4]:
+        tell(watch, edge_id, "raised", senders=[])
+    (alert,) = watch.work().alerts()
+    assert (alert.by_email, outgoing.outbox) == (False, [])
+    tell(watch, edges[4], "raised", senders=["email"])
+    (alert,) = watch.work(minutes=1).alerts()
+    assert (alert.by_email, [one.subject for one in outgoing.outbox]) == (
+        True, ["EMS: Alarm hot (warning) (spread)"],
+    )  # fmt: skip
+    for edge_id in edges[:5]:
+        tell(watch, edge_id, "cleared", senders=["email"])
+    watch.work(minutes=1)
+    outgoing.outbox.clear()
+    tell(watch, edges[0], "raised", senders=[])
+    (alert,) = watch.work(minutes=1).alerts()
+    assert (alert.by_email, outgoing.outbox) == (False, [])
+    tell(watch, edges[1], "raised", senders=[])
+    tell(watch, edges[2], "raised", senders=["email"])
+    assert watch.work(minutes=1).alerts()[0].by_email
+    assert [one.subject.rpartition("(")[2] for one in outgoing.outbox] == ["grown)"]
 
 
 def test_without_an_email_server_the_log_says_so(watch: Watch) -> None:
