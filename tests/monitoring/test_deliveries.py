@@ -241,6 +241,21 @@ def test_the_ping_goes_out_only_while_all_is_well(watch: Watch, receiver: Receiv
     assert "has been due" in pinging.trouble(now + timedelta(minutes=11), listens=hears)
 
 
+def test_an_email_that_waits_too_long_is_trouble_of_the_cloud(watch: Watch) -> None:
+    add(watch, "email", "eve@example.com")
+    fail(watch)
+    now = watch.work().fleet.now
+    with tenancy.scope([watch.fleet.organization.pk]):
+        found = pinging.signs(listens="SELECT 1 AS a_feed_that_hears")
+    assert found.mail_since == now
+    assert not [one for one in pinging.troubles(found, now + timedelta(minutes=5)) if "e-mail" in one]
+    told = pinging.troubles(found, now + timedelta(minutes=31))
+    assert [one.split(":")[0].split(" since ")[0] for one in told] == [
+        "No worker is running", "Work has been waiting", "No server hears what is published",
+        "An e-mail has been waiting",
+    ]  # fmt: skip
+
+
 def test_mail_settings_are_read_or_refused() -> None:
     assert not mail.parse("").is_set
     read = mail.parse("smtp://eve:p%40ss@mail.example.com?tls=tls")
