@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from configs import jobs
-from monitoring.causes import NEXT
+from monitoring import messages
 from monitoring.models import Alert, AlertEntry, Delivery, Recipient
 
 # Of jobs, by kind of recipient. Their subject is the recipient, so that one worker at a time has it.
@@ -16,7 +15,6 @@ OLD_KIND = "delivery"  # a job of before; its subject is the delivery
 SPREAD = "spread"  # an open alert concerns somebody who has not heard of it yet
 BEGUN = ("opened", "reopened")
 TOLD = frozenset({*BEGUN, "grown", SPREAD, "resolved"})
-MOST_EDGES = 20
 
 
 def post(alert: Alert, entry: AlertEntry, *, now: datetime) -> None:
@@ -26,11 +24,9 @@ def post(alert: Alert, entry: AlertEntry, *, now: datetime) -> None:
     """
     if _is_muted(alert, now):
         return
-    reached = alert.reached.filter(left_at=None) if entry.what != "resolved" else alert.reached
     for recipient in _hearers(alert, entry.what, now):
-        names = reached if recipient.site_id is None else reached.filter(edge__site=recipient.site_id)
-        edges = list(names.order_by("edge__edge_id").values_list("edge__edge_id", flat=True)[:MOST_EDGES])
-        send(recipient, key=f"{alert.pk}:{entry.pk}", body=_body(alert, entry, edges), alert=alert, now=now)
+        body = messages.of_alert(alert, entry, recipient)
+        send(recipient, key=f"{alert.pk}:{entry.pk}", body=body, alert=alert, now=now)
 
 
 def newcomers(alert: Alert, *, now: datetime) -> QuerySet[Recipient]:
@@ -87,24 +83,3 @@ def wake(recipient: Recipient, *, now: datetime) -> None:
     """A worker is to look at what waits for this recipient."""
     kind = KINDS[recipient.kind]
     jobs.add(kind=kind, organization_id=recipient.organization_id, subject=recipient.pk, now=now)
-
-
-def _body(alert: Alert, entry: AlertEntry, edges: list[str]) -> dict[str, Any]:
-    address = f"{settings.PUBLIC_URL}/admin/alerts/{alert.pk}/" if settings.PUBLIC_URL else None
-    return {
-        "event": f"alert.{entry.what}",
-        "alert": {
-            "id": str(alert.pk),
-            "kind": alert.kind,
-            "what": alert.what,
-            "detail": alert.detail,
-            "reach": alert.reach,
-            "edges": edges,
-            "opened_at": alert.opened_at.isoformat(),
-            "resolved_at": None if alert.resolved_at is None else alert.resolved_at.isoformat(),
-            "owner": alert.owner,
-            "next_step": NEXT[alert.kind],  # type: ignore[index]
-            "address": address,
-        },
-        "at": entry.at.isoformat(),
-    }

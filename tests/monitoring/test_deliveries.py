@@ -13,11 +13,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from configs.changes import Actor
 from configs.refusals import NotInState
+from console.api.webhooks import AlertMessage, AlertTold
 from edges import tenancy
 from ems import mail
-from monitoring import acts, dialling, pinging, recipients, sending
+from monitoring import acts, dialling, looking, pinging, recipients, sending
 from monitoring.models import Delivery
 from monitoring.recipients import BadAddress
+from tests.configs.rollouts.conftest import Share
 from tests.monitoring.conftest import Receiver, Watch, tell
 
 EVE = Actor("eve")
@@ -54,6 +56,36 @@ def test_a_webhook_is_signed_with_the_secret_that_was_shown_once(watch: Watch, r
     (row,) = deliveries(watch)
     assert (row.state, row.key, row.attempts[0]["said"]) == ("delivered", headers["ems-key"], "answered 204")
     assert secret not in repr(row.__dict__)
+
+
+def test_a_message_names_the_organization_the_change_and_the_rollout(
+    watch: Watch, receiver: Receiver, settings: Any
+) -> None:
+    settings.EMAIL_IS_SET, settings.PUBLIC_URL = True, "https://ems.example.com"
+    add(watch, "webhook", receiver.url, "site-0")
+    add(watch, "email", "eve@example.com")
+    rollout = watch.fleet.start(shares=[Share(percent=100)], bad_limit=1)
+    rollout.work()
+    watch.fleet.refuses(EDGE, "acme-site-1-0")
+    rollout.work()
+    looking.reported(organization_id=watch.fleet.organization.pk, edges=(), now=watch.fleet.now)
+    watch.work()
+    number = rollout.row.change_set.number
+    told = next(one for _, body in receiver.seen if (one := json.loads(body))["alert"]["kind"] == "rollout")
+    described = AlertMessage(data=told)
+    assert described.is_valid(), described.errors
+    assert (told.keys(), told["alert"].keys()) == (described.fields.keys(), AlertTold().fields.keys())
+    assert told["organization"] == {"code": "acme", "name": "Acme"}
+    alert = told["alert"]
+    assert (alert["reach"], alert["edges"]) == (1, [EDGE])
+    assert alert["sites"] == [{"code": "site-0", "name": "Site-0"}]
+    assert (alert["change"]["number"], alert["change"]["author"]) == (number, "alice")
+    assert alert["rollout"] == {"id": str(rollout.pk), "phase": "halted"}
+    (mail,) = [one.body for one in outgoing.outbox if "is halted" in one.subject]
+    assert f"Change: #{number} by alice: " in mail
+    assert "Rollout: halted" in mail
+    assert "Sites: Site-0, Site-1" in mail
+    assert f"More: https://ems.example.com/admin/alerts/{alert['id']}/" in mail
 
 
 def test_it_is_tried_again_later_each_time_under_the_same_key(watch: Watch, receiver: Receiver) -> None:
@@ -106,8 +138,9 @@ def test_a_site_hears_of_its_own_edges_alone(watch: Watch, settings: Any) -> Non
     watch.work()
     (message,) = outgoing.outbox
     assert message.to == ["north@example.com"]
-    assert message.subject == "EMS: Edges in safe mode (opened)"
-    assert EDGE in message.body
+    assert message.subject == "EMS Acme: Edges in safe mode (opened)"
+    lines = message.body.splitlines()
+    assert lines[1:4] == ["Organization: Acme", "Sites: Site-0", f"Edges: 1 ({EDGE})"]
     assert "Next step:" in message.body
 
 
@@ -159,7 +192,7 @@ def test_an_alarm_is_told_by_email_as_soon_as_any_edge_asks_for_it(watch: Watch,
     tell(watch, edges[4], "raised", senders=["email"])
     (alert,) = watch.work(minutes=1).alerts()
     assert (alert.by_email, [one.subject for one in outgoing.outbox]) == (
-        True, ["EMS: Alarm hot (warning) (spread)"],
+        True, ["EMS Acme: Alarm hot (warning) (spread)"],
     )  # fmt: skip
     for edge_id in edges[:5]:
         tell(watch, edge_id, "cleared", senders=["email"])
