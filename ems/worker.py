@@ -26,8 +26,8 @@ from configs.timed import ending, scheduling
 from configs.timed.ending import end_due
 from configs.timed.running import publish_due
 from edges import tenancy
+from edges.notices import COUNTER
 from monitoring import looking, outbox, pinging, sampling, sending, standing
-from sync_api.feed import COUNTER
 from sync_api.pool import listen_conninfo
 
 LONGEST_WAIT = timedelta(seconds=30)  # also how late a lost notification is made good

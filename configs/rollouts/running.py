@@ -84,7 +84,7 @@ class _Run:
                 change_set_id=self.row.change_set_id,
                 sites=self.publisher.touched,
             )
-        if after.phase != before.phase:
+        if self.entries:
             watching.look(organization_id=self.row.organization_id, now=self.now)
         jobs.reschedule(
             kind=KIND,
