@@ -13,7 +13,7 @@ from configs.models import ChangeSet, Revision, State
 from configs.outcomes import Preview
 from configs.planning import Plan
 from configs.refusals import ChangeError, ChangeRefused
-from configs.rollouts import assigning, policies, rebasing, rows, sightings
+from configs.rollouts import assigning, policies, rebasing, rows, sightings, waking
 from configs.rollouts.assigning import Assigned, Candidate
 from configs.rollouts.events import Entry
 from configs.rollouts.models import Rollout, RolloutLayer, RolloutTarget, RolloutWave
@@ -24,7 +24,6 @@ from configs.timed import gate
 from edges import tenancy
 from edges.models import Edge, Stage
 
-KIND = "rollout"
 STRAGGLERS = "stragglers"
 USUAL_SECONDS = 60  # between the heartbeats of an edge that never sent one
 
@@ -162,7 +161,7 @@ def _store(
     _store_targets(rollout, plan, waves, now)
     counts = {"targets": sum(len(one.edges) for one in waves), "waves": [len(one.edges) for one in waves]}
     rows.note(rollout, [Entry("started", actor.name, row.reason, None, counts)], now=now)
-    jobs.add(kind=KIND, organization_id=row.organization_id, subject=rollout.pk, now=now)
+    jobs.add(kind=waking.KIND, organization_id=row.organization_id, subject=rollout.pk, now=now)
     return rollout
 
 
