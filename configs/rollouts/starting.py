@@ -115,20 +115,46 @@ def _refused(detail: str) -> ChangeRefused:
 
 
 def assigned(plan: Plan, wish: Wish, *, seed: UUID, now: datetime) -> list[Assigned]:
-    """The waves of a plan; none where no edge is in service. `seed`: the change set's key. Needs a scope."""
+    """The waves of a plan; none where no edge is in service. `seed`: the change set's key. Needs a scope.
+
+    Errors: ChangeRefused for waves whose selector means nobody.
+    """
     heard = _heard([one.facts.uid for one in plan.affected])
     candidates = [
         Candidate(one.facts.uid, one.facts.edge_id, sightings.is_silent(*heard[one.facts.uid], now))
         for one in plan.affected
         if one.facts.uid in heard
     ]
-    organization_id = plan.ground.organization.pk
-    return assigning.assign(
-        wish.waves,
-        candidates,
-        seed=seed,
-        select=lambda selector: targets.select(organization_id, selector, now=now),
-    )
+    selectors = {at: one.selector for at, one in enumerate(wish.waves) if one.selector is not None}
+    meant = _meant(plan.ground.organization.pk, selectors, candidates, now=now)
+    return assigning.assign(wish.waves, candidates, seed=seed, meant=meant)
+
+
+def _meant(
+    organization_id: UUID,
+    selectors: Mapping[int, Mapping[str, Any]],
+    candidates: Sequence[Candidate],
+    *,
+    now: datetime,
+) -> dict[int, frozenset[str]]:
+    """The edges that each wave's selector means. A wave that is meant and empty would remove the canary."""
+    reach = {one.edge_id for one in candidates}
+    meant: dict[int, frozenset[str]] = {}
+    wrong: list[tuple[int, str]] = []
+    for at, selector in selectors.items():
+        slips = targets.unknown(organization_id, selector)
+        wrong += [(at, f"there is no {kind} {name!r} here") for kind, name in slips]
+        meant[at] = frozenset(targets.select(organization_id, selector, now=now))
+        if not slips and reach and not meant[at] & reach:
+            wrong.append((at, f"it selects none of the edges that the change is for ({len(reach)})"))
+    if wrong:
+        raise ChangeRefused(
+            [
+                ChangeError(None, f"/waves/{at}/selector", "rollout", None, f"wave {at + 1}: {detail}")
+                for at, detail in wrong
+            ]
+        )
+    return meant
 
 
 def _heard(edges: Iterable[UUID]) -> Mapping[UUID, tuple[datetime | None, int]]:

@@ -148,7 +148,9 @@ def the_gates_add_up(fleet: Fleet, rollout: Driven) -> None:
     with tenancy.scope([fleet.organization.pk]):
         row = Rollout.objects.get(pk=rollout.pk)
         layers = candidates.of(row)
-        state = rows.load(row, candidates=layers.candidates, now=now, is_whole=True).rollout
+        state = rows.load(
+            row, candidates=layers.candidates, reach=layers.reach, now=now, is_whole=True
+        ).rollout
         model = World({}, state, False, now=now)
         for entry in RolloutEntry.objects.filter(rollout=row, what="wave_passed"):
             model._check_passed(state, entry.wave)
