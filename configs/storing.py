@@ -13,7 +13,7 @@ from configs.changes import Actor, Address
 from configs.models import ChangeSet, Layer, Operation, Quarantine, Revision, State
 from configs.planning import Plan
 from configs.resolving import members
-from configs.rollouts import rebasing
+from configs.rollouts import rebasing, waking
 from configs.sealing import Sealed
 from edge_protocol.canonical import canonical
 from edges import notices, organizing
@@ -215,6 +215,7 @@ class Writing:
                 organizing.retire_edge(
                     edge=edge, by=self.actor.name, reason=self.plan.change.reason, now=self.now
                 )
+            waking.reported(organization_id=self.organization_id, edge_uid=edge.pk, now=self.now)
 
     def _holds(self) -> None:
         """Who is released, and who is frozen with the change's reason."""
