@@ -10,19 +10,17 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
-from configs import changesets
 from configs.changes import Actor
 from configs.models import ChangeSet, State
-from configs.refusals import ChangeRefused, Refusal
+from configs.refusals import ChangeRefused, PreviewChanged, Refusal
 from configs.timed import approving, scheduling
 from configs.timed.models import Approval, ChangeSetEntry, Progress, Timing
-from console.admin import later
+from console.admin import forecast_words, later
 from console.admin.change_set_acts import ACTS, ChangeSetAct, Deed, fitting
-from console.admin.draft_page import reached
+from console.admin.draft_page import forecast, reached
 from console.admin.links import change_address
 from console.admin.scoping import as_page
 from console.admin.site import desk, person
-from console.admin.words import count
 from console.api import reach
 from doors.problems import Refused
 from edges.models import Organization
@@ -86,25 +84,37 @@ def act_page(request: HttpRequest, change_set: UUID, deed: str) -> HttpResponseB
     act = ACTS[deed]
     row = reached(request, change_set, act.act)
     form = act.form(request.POST if request.method == "POST" else None)
-    refused: list[str] = []
+    refused: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
-        try:
-            act.does(_deed(request, row, form))
-        except Refusal as no:
-            refused = _said(no)
-        else:
+        refused = _done(request, row, act, form)
+        if not refused:
             messages.success(request, f"Done: {act.label.lower()}, change #{row.number}.")
             return HttpResponseRedirect(change_address(row.pk))
     return _show_act(request, row, act, form, refused)
 
 
+def _done(request: HttpRequest, row: ChangeSet, act: ChangeSetAct, form: forms.Form) -> dict[str, Any]:
+    """Do it; why it was refused, for the page, where it was."""
+    deed = _deed(request, row, form)
+    if act.shows_preview and deed.digest is None:
+        return {"refused": ["Look at what it does first, then say yes to that."]}
+    try:
+        act.does(deed)
+    except PreviewChanged as changed:
+        differs = forecast_words.differs(changed.extra.get("difference") or [])
+        return {"refused": [changed.detail], "differs": differs}
+    except Refusal as no:
+        return {"refused": _said(no)}
+    return {}
+
+
 def _show_act(
-    request: HttpRequest, row: ChangeSet, act: ChangeSetAct, form: forms.Form, refused: list[str]
+    request: HttpRequest, row: ChangeSet, act: ChangeSetAct, form: forms.Form, refused: dict[str, Any]
 ) -> HttpResponseBase:
     waits = later.address(request) if act.shows_preview else ""
-    preview, trouble = (None, []) if waits else _preview(request, row, act)
-    if preview is not None:
-        _bind(request, form, preview.preview.preview_digest, approving.rule(row.organization_id).number)
+    found = forecast(request, row, None) if act.shows_preview and not waits else {}
+    if "digest" in found:
+        _bind(request, form, found["digest"], approving.rule(row.organization_id).number)
     status = 422 if refused or (request.method == "POST" and form.errors) else 200
     shown = {
         **desk.each_context(request),
@@ -112,11 +122,11 @@ def _show_act(
         "row": row,
         "act": act,
         "form": form,
-        "refused": refused + trouble,
-        "reach": "" if preview is None else count(len(preview.preview.affected), "edge"),
-        "affected": [] if preview is None else [one.edge_id for one in preview.preview.affected[:50]],
+        "can_be_done": "digest" in found or not act.shows_preview,
         "back": change_address(row.pk),
         "later": waits,
+        **found,
+        **refused,
     }
     return TemplateResponse(request, "console/change_set_act.html", shown, status=status)
 
@@ -130,19 +140,6 @@ def _bind(request: HttpRequest, form: forms.Form, preview_digest: str, rule: int
         for name, value in seen.items():
             data[name] = value
         form.data = data
-
-
-def _preview(request: HttpRequest, row: ChangeSet, act: ChangeSetAct) -> tuple[Any, list[str]]:
-    """What the act is bound to, or why there is none."""
-    if not act.shows_preview:
-        return None, []
-    try:
-        now = request.now  # type: ignore[attr-defined]
-        return changesets.preview_draft(
-            organization_id=row.organization_id, change_set_id=row.pk, now=now
-        ), []
-    except Refusal as no:
-        return None, _said(no)
 
 
 def _deed(request: HttpRequest, row: ChangeSet, form: forms.Form) -> Deed:

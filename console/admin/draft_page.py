@@ -208,12 +208,13 @@ def _show(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> Http
         "later": later.address(request),
     }
     if later.is_asked(request):
-        shared |= _forecast(request, row, waves.wish_of(form))
+        shared |= forecast(request, row, waves.wish_of(form))
     status = context.get("status", 422) if context.get("refused") else 200
     return TemplateResponse(request, "console/draft.html", shared | context, status=status)
 
 
-def _forecast(request: HttpRequest, row: ChangeSet, wish: Wish | None) -> dict[str, Any]:
+def forecast(request: HttpRequest, row: ChangeSet, wish: Wish | None) -> dict[str, Any]:
+    """What publishing it would do now, in words; the reasons instead where it cannot be published."""
     try:
         found = forecasting.of_draft(
             organization_id=row.organization_id,

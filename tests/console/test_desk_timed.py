@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from configs import changesets, jobs
+from configs import changesets, jobs, publishing, signing
 from configs.changes import Actor, Change, Operation
 from configs.models import ChangeSet
 from configs.timed import approving
@@ -54,7 +54,7 @@ def do(draft: UUID, user: Any, name: str, **form: Any) -> Any:
     """The page is asked first, so that what it previews is what is sent."""
     client, address = signed_in(user), f"/admin/change-sets/{draft}/act/{name}/"
     hidden = re.findall(
-        r'type="hidden" name="(preview_digest|rule)" value="(\w+)"', text(client.get(address))
+        r'type="hidden" name="(preview_digest|rule)" value="(\w+)"', text(client.get(f"{address}?forecast"))
     )
     return client.post(address, {**dict(hidden), **form})
 
@@ -84,7 +84,7 @@ def test_a_draft_is_published_in_the_background_and_its_page_tells(
     page = shown(draft, published.alice)
     assert acts(page) == ["publish", "schedule", "end", "cancel"]
     asked = forecast(signed_in(published.alice), f"/admin/change-sets/{draft}/act/publish/")
-    assert "It changes 2 edges" in asked
+    assert "2 edges in 2 sites will get a new version" in asked
     assert do(draft, published.alice, "publish", background="on").status_code == 302
     waiting = shown(draft, published.bob)
     assert "Waiting" in waiting
@@ -119,6 +119,28 @@ def test_what_the_preview_no_longer_is_is_not_published(published: build.Cast, d
     answer = do(draft, published.alice, "publish", preview_digest="0" * 64)
     assert (answer.status_code, "preview is not known" in text(answer)) == (422, True)
     assert state(published, draft) == "draft"
+    unseen = signed_in(published.alice).post(f"/admin/change-sets/{draft}/act/publish/")
+    assert (unseen.status_code, "Look at what it does first" in text(unseen)) == (422, True)
+
+
+def test_the_approver_sees_what_the_author_saw(published: build.Cast, draft: UUID, eve: Any) -> None:
+    guard(published)
+    do(draft, published.alice, "request_approval")
+    own = Operation("edge", "acme-north-1", "set", PERIOD, 1500)
+    changes = {"organization_id": published.acme.pk, "now": build.NOW, "actor": Actor("bob")}
+    publishing.publish(**changes, change=Change("Own", [own]), signer=signing.signer())
+    address = f"/admin/change-sets/{draft}/act/approve/"
+    page = forecast(signed_in(eve), address)
+    for said in (
+        f"{PERIOD}</code> 1,000 → 2,000 on <strong>1 edge in 1 site</strong>",
+        "keeps its own value, which hides this one",
+        published.acme_north.edge_id,
+        "What restarts: core_cycle",
+    ):
+        assert said in page
+    refused = do(draft, eve, "approve")
+    assert (refused.status_code, "What is different from the preview" in text(refused)) == (422, True)
+    assert state(published, draft) == "awaiting_approval"
 
 
 def test_somebody_else_approves_and_it_says_who(published: build.Cast, draft: UUID, eve: Any) -> None:
