@@ -33,7 +33,7 @@ SAYS = {
     State.PUBLISHED: "It is published.",
     State.IN_ROLLOUT: "It is let out wave by wave.",
     State.REVERTED: "It was undone.",
-    State.REJECTED: "It was rejected. An edit makes it a draft again.",
+    State.REJECTED: "It was rejected. Nothing of it is lost: take it back as a draft, change it, ask again.",
     State.CANCELLED: "It was cancelled and will not be published.",
 }
 UNDER_WAY = frozenset({"waiting", "planning", "signing", "storing"})
@@ -48,23 +48,31 @@ def context(request: HttpRequest, row: ChangeSet) -> dict[str, Any]:
     """What the change set's own page shows above its fields. Seven queries at most."""
     timing = Timing.objects.filter(pk=row.pk).first()
     progress = Progress.objects.filter(pk=row.pk).first()
+    approvals = list(Approval.objects.filter(change_set=row))
     return {
         "change_set": row,
         "says": SAYS[State(row.state)],
         "timing": timing,
         "due": scheduling.words(timing) if timing and row.state == State.SCHEDULED else "",
-        "approvals": list(Approval.objects.filter(change_set=row)),
+        "approvals": approvals,
         "progress": progress,
         "is_under_way": row.state == State.SCHEDULED and progress and progress.phase in UNDER_WAY,
-        "story": list(ChangeSetEntry.objects.filter(change_set=row)),
-        "change_acts": _acts(request, row),
+        "story": [_entry(one) for one in ChangeSetEntry.objects.filter(change_set=row)],
+        "change_acts": _acts(request, row, approvals[0] if approvals else None),
     }
 
 
-def _acts(request: HttpRequest, row: ChangeSet) -> list[dict[str, Any]]:
-    rule = approving.rule(row.organization_id)
-    names = fitting(row.state, has_rule=rule.above_edges is not None or bool(rule.paths))
-    who = person(request)
+def _entry(one: ChangeSetEntry) -> dict[str, Any]:
+    return {"at": one.at, "what": one.what.replace("_", " "), "by": one.by, "detail": one.detail}
+
+
+def _acts(request: HttpRequest, row: ChangeSet, asked: Approval | None) -> list[dict[str, Any]]:
+    rule, who = approving.rule(row.organization_id), person(request)
+    names = fitting(
+        row.state,
+        has_rule=rule.above_edges is not None or bool(rule.paths),
+        is_own=approving.is_own(row, asked, Actor(who.username, who.user_id)),
+    )
     allowed = {act for act in {ACTS[name].act for name in names} if reach.may_change_set(who, row, act)}
     return [
         {"label": ACTS[name].label, "address": act_address(row.pk, name), "is_first": name == names[0]}
@@ -89,7 +97,7 @@ def act_page(request: HttpRequest, change_set: UUID, deed: str) -> HttpResponseB
         refused = _done(request, row, act, form)
         if not refused:
             messages.success(request, f"Done: {act.label.lower()}, change #{row.number}.")
-            return HttpResponseRedirect(change_address(row.pk))
+            return HttpResponseRedirect(act.leads(row.pk))
     return _show_act(request, row, act, form, refused)
 
 

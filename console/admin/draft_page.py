@@ -113,7 +113,8 @@ def _discard(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> H
 
 
 def _take_newest(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase:  # noqa: ARG001
-    drafting.take_newest_base(change_set_id=row.pk, now=request.now)  # type: ignore[attr-defined]
+    now = request.now  # type: ignore[attr-defined]
+    drafting.take_newest_base(change_set_id=row.pk, actor=actor(request), now=now)
     messages.success(request, "The draft stands on the newest layers now. Look at what it does.")
     return HttpResponseRedirect(request.path)
 

@@ -15,7 +15,7 @@ from edges import tenancy
 from ems import worker
 from tests import build
 from tests.console.test_desk import signed_in, text
-from tests.console.test_drafts import forecast
+from tests.console.test_drafts import PEAK, forecast, put
 
 PERIOD = "/core_cycle/period_ms"
 
@@ -160,6 +160,7 @@ def test_somebody_else_approves_and_it_says_who(published: build.Cast, draft: UU
     own = do(draft, published.alice, "approve")
     assert (own.status_code, "takes the word of somebody else" in text(own)) == (422, True)
     assert acts(shown(draft, eve)) == ["approve", "reject"]
+    assert acts(shown(draft, published.alice)) == ["take_back", "request_approval", "cancel"]
     assert do(draft, eve, "approve", comment="fine").status_code == 302
     assert "Approved by eve" in shown(draft, published.alice)
     assert "A slower cycle" not in text(signed_in(eve).get(waiting))
@@ -176,6 +177,37 @@ def test_a_no_is_shown_with_its_comment(published: build.Cast, draft: UUID, eve:
     page = shown(draft, published.alice)
     assert "Rejected by eve" in page
     assert "not before Monday" in page
+    assert acts(page) == ["take_back"]
+    assert do(draft, eve, "take_back", reason="mine now").status_code == 403
+    back = do(draft, published.alice, "take_back", reason="on Monday then")
+    assert back["Location"] == f"/admin/drafts/{draft}/"
+    assert f"set {PERIOD} to 2000" in text(signed_in(published.alice).get(back["Location"]))
+    assert "taken back by alice: on Monday then" in shown(draft, published.alice)
+
+
+def test_an_edit_voids_an_approval_and_the_page_says_so(published: build.Cast, draft: UUID, eve: Any) -> None:
+    guard(published)
+    client, page = signed_in(published.alice), f"/admin/drafts/{draft}/"
+
+    def take_out_one() -> None:
+        key = re.findall(r'name="key" value="([^"]*)"', text(client.get(page)))[-1]
+        client.post(page, {"step": "take_out", "key": key})
+
+    for edit in (
+        lambda: put(client, published.acme_north, PEAK, "set:edge", "30000"),
+        take_out_one,
+        lambda: client.post(page, {"step": "take_newest"}),
+    ):
+        do(draft, published.alice, "request_approval")
+        assert do(draft, eve, "approve").status_code == 302
+        assert "<p>Approved by eve" in shown(draft, published.alice)
+        edit()
+        after = shown(draft, published.alice)
+        assert "<p>Approved by eve" not in after
+        assert "<p>Void: it is no longer what was looked at. Approved before that by eve" in after
+        refused = do(draft, published.alice, "publish")
+        assert (refused.status_code, "request an approval" in text(refused)) == (422, True)
+    assert after.count("approval void by alice: an edit") == 3
 
 
 def test_the_rule_is_set_by_who_may_and_said_to_all(published: build.Cast, eve: Any) -> None:
