@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.urls import reverse
 
 from configs import changesets, signing
 from configs.changes import Actor
@@ -80,6 +81,10 @@ class Scheduling(Digest):
     until = moment("Until (empty: it stays)")
 
 
+def act_address(pk: UUID, name: str) -> str:
+    return reverse("admin:console_change_set_act", args=[pk, name])
+
+
 @dataclass(frozen=True)
 class Deed:
     """One confirmed act: on what, by whom, when, and what the form said."""
@@ -118,6 +123,9 @@ class ChangeSetAct:
     does: Callable[[Deed], object]
     is_destructive: bool = False
     shows_preview: bool = False
+    waves_first: Callable[[UUID], str] | None = (
+        None  # where a far-reaching change is let out in waves instead
+    )
     leads: Callable[[UUID], str] = change_address  # where one stands when it is done
 
 
@@ -160,6 +168,7 @@ ACTS: Mapping[str, ChangeSetAct] = {
         Publishing,
         _publish,
         shows_preview=True,
+        waves_first=draft_address,
     ),
     "schedule": ChangeSetAct(
         "Schedule",
@@ -177,6 +186,7 @@ ACTS: Mapping[str, ChangeSetAct] = {
         Digest,
         lambda deed: scheduling.schedule(**deed.which, when=When(), preview_digest=deed.digest),
         shows_preview=True,
+        waves_first=lambda pk: act_address(pk, "schedule"),
     ),
     "unschedule": ChangeSetAct(
         "Take back",

@@ -8,15 +8,17 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 
 from configs.changes import Actor
 from configs.models import ChangeSet, State
 from configs.refusals import ChangeRefused, PreviewChanged, Refusal
+from configs.rollouts.policies import NORMAL
 from configs.timed import approving, scheduling
 from configs.timed.models import Approval, ChangeSetEntry, Progress, Timing
-from console.admin import forecast_words, later
-from console.admin.change_set_acts import ACTS, ChangeSetAct, Deed, fitting
+from console.admin import forecast_words, later, wide
+from console.admin.change_set_acts import ACTS, ChangeSetAct, Deed, act_address, fitting
+from console.admin.draft_bar import draft_address
 from console.admin.draft_page import forecast, reached
 from console.admin.links import change_address
 from console.admin.scoping import as_page
@@ -74,15 +76,13 @@ def _acts(request: HttpRequest, row: ChangeSet, asked: Approval | None) -> list[
         is_own=approving.is_own(row, asked, Actor(who.username, who.user_id)),
     )
     allowed = {act for act in {ACTS[name].act for name in names} if reach.may_change_set(who, row, act)}
+    shown = [(ACTS[name].label, act_address(row.pk, name)) for name in names if ACTS[name].act in allowed]
+    if "publish" in names and "publish" in allowed:
+        shown = [("Preview and publish", draft_address(row.pk)), *shown]
     return [
-        {"label": ACTS[name].label, "address": act_address(row.pk, name), "is_first": name == names[0]}
-        for name in names
-        if ACTS[name].act in allowed
+        {"label": label, "address": address, "is_first": number == 0}
+        for number, (label, address) in enumerate(shown)
     ]
-
-
-def act_address(pk: UUID, name: str) -> str:
-    return reverse("admin:console_change_set_act", args=[pk, name])
 
 
 def act_page(request: HttpRequest, change_set: UUID, deed: str) -> HttpResponseBase:
@@ -106,6 +106,8 @@ def _done(request: HttpRequest, row: ChangeSet, act: ChangeSetAct, form: forms.F
     deed = _deed(request, row, form)
     if act.shows_preview and deed.digest is None:
         return {"refused": ["Look at what it does first, then say yes to that."]}
+    if missing := wide.uncounted(request.POST) if act.waves_first else "":
+        return {"refused": [missing]}
     try:
         act.does(deed)
     except PreviewChanged as changed:
@@ -123,6 +125,8 @@ def _show_act(
     found = forecast(request, row, None) if act.shows_preview and not waits else {}
     if "digest" in found:
         _bind(request, form, found["digest"], approving.rule(row.organization_id).number)
+    if _is_far(found):
+        form.initial = {**form.initial, "how": NORMAL}
     status = 422 if refused or (request.method == "POST" and form.errors) else 200
     shown = {
         **desk.each_context(request),
@@ -132,11 +136,21 @@ def _show_act(
         "form": form,
         "can_be_done": "digest" in found or not act.shows_preview,
         "back": change_address(row.pk),
+        "waves_first": _waves_first(row, act, found),
         "later": waits,
         **found,
         **refused,
     }
     return TemplateResponse(request, "console/change_set_act.html", shown, status=status)
+
+
+def _waves_first(row: ChangeSet, act: ChangeSetAct, found: dict[str, Any]) -> str:
+    """Where what reaches far is let out in waves instead; empty: it may go everywhere at once, uncounted."""
+    return act.waves_first(row.pk) if act.waves_first and _is_far(found) else ""
+
+
+def _is_far(found: dict[str, Any]) -> bool:
+    return bool(found.get("is_wide") and found.get("can_be_let_out"))
 
 
 def _bind(request: HttpRequest, form: forms.Form, preview_digest: str, rule: int) -> None:

@@ -18,7 +18,7 @@ from configs.refusals import ChangeRefused, Conflict, LayerInRollout, PreviewCha
 from configs.rollouts import starting
 from configs.rollouts.policies import Wish
 from configs.stored import operations_of, step
-from console.admin import forecast_words, later, rollout_pages, waves, words
+from console.admin import forecast_words, later, rollout_pages, waves, wide, words
 from console.admin.links import change_address
 from console.admin.scoping import as_page
 from console.admin.site import desk, person
@@ -130,9 +130,8 @@ def _publish(
     reason, digest = reason_of(request, context), request.POST.get("preview_digest", "")
     if context.get("refused"):
         return None
-    asked = request.POST.get("needs_count", "")
-    if asked and request.POST.get("count", "").strip().replace(",", "") != asked:
-        context |= {"refused": [f"Type {asked}, the number of edges, to publish to all of them at once."]}
+    if missing := wide.uncounted(request.POST):
+        context["refused"] = [missing]
         return None
     outcome = changesets.publish_draft(
         organization_id=row.organization_id,

@@ -12,6 +12,7 @@ from configs.changes import Actor, Change, Operation
 from configs.models import ChangeSet
 from configs.timed import approving
 from edges import tenancy
+from edges.models import Edge, Stage
 from ems import worker
 from tests import build
 from tests.console.test_desk import signed_in, text
@@ -113,6 +114,27 @@ def test_it_is_scheduled_moved_and_taken_back(published: build.Cast, draft: UUID
     assert do(draft, alice, "unschedule", reason="not now").status_code == 302
     assert state(published, draft) == "draft"
     assert "unscheduled by alice: not now" in shown(draft, alice)
+
+
+def test_a_wide_change_offers_waves_first_and_else_takes_the_number_of_edges(
+    published: build.Cast, draft: UUID
+) -> None:
+    with tenancy.scope([published.acme.pk]):
+        Edge.objects.update(stage=Stage.IN_SERVICE)
+    client, sent = signed_in(published.alice), {"needs_count": "2", "time_zone": "UTC"}
+    page = forecast(client, f"/admin/change-sets/{draft}/act/publish/")
+    assert re.search(rf'data-kind="primary" href="/admin/drafts/{draft}/">Roll out instead', page)
+    assert 'name="needs_count" value="2"' in page
+    refused = do(draft, published.alice, "publish", needs_count="2", background="on")
+    assert (refused.status_code, "Type 2, the number of edges" in text(refused)) == (422, True)
+    later = forecast(client, f"/admin/change-sets/{draft}/act/schedule/")
+    assert '<option value="normal" selected>' in later
+    assert do(draft, published.alice, "schedule", opens="02:00", closes="04:00", **sent).status_code == 302
+    assert do(draft, published.alice, "publish_now", **sent).status_code == 422
+    assert state(published, draft) == "scheduled"
+    assert do(draft, published.alice, "publish_now", **sent, count="2").status_code == 302
+    work(published)
+    assert state(published, draft) == "published"
 
 
 def test_what_the_preview_no_longer_is_is_not_published(published: build.Cast, draft: UUID) -> None:
