@@ -71,7 +71,7 @@ def change_draft(*, change_set_id: UUID, change: Change, actor: Actor, now: date
         row = draft(change_set_id, *EDITED)
         plan = publishing.prepare(organization_id, change, now=now)
         storing.advance(organization_id, numbered=False)  # whoever publishes it meanwhile looks again
-        gate.void(row)
+        gate.void_by_edit(row, by=actor.name, now=now)
         ChangeSet.objects.filter(pk=row.pk).update(
             state=State.DRAFT,
             closed_at=None,

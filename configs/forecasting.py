@@ -1,4 +1,4 @@
-"""What publishing a draft would do, told so that a person can say yes: differences, times, the left out."""
+"""What publishing what waits would do, so that a person can say yes: differences, times, the left out."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -66,7 +66,7 @@ class Forecast:
     times: Mapping[tuple[str, str], int]
     changes_layers: bool
     fleet: int
-    waves: Waves | None = None  # of a draft that can be let out
+    waves: Waves | None = None  # of what waits and can be let out
 
     @cached_property
     def left_out(self) -> dict[Why, list[str]]:
@@ -89,11 +89,12 @@ def of_draft(
 ) -> Forecast:
     """What publishing a draft would do now, and what others touched since its base. Nothing is published.
 
+    Also of one that awaits approval, or its time: whoever decides about it sees what its author saw.
     `wish`: how a rollout of it would go (None: as usual). What it promises is kept under its digest.
     Errors: ChangeRefused, NotInState, Unknown.
     """
     with tenancy.scope([organization_id]):
-        row = changesets.draft(change_set_id)
+        row = changesets.draft(change_set_id, *changesets.CANCELLED)
         plan = publishing.prepare(organization_id, change_of(row), now=now)
         waves = foreseeing.waves(plan, wish or Wish(), seed=row.pk, now=now)
         return replace(_forecast(plan, row.base, now), waves=waves)
