@@ -30,6 +30,7 @@ from console.admin import (
     transfer_pages,
     value_pages,
     values_page,
+    waiting_page,
 )
 
 __all__ = [
@@ -62,4 +63,5 @@ __all__ = [
     "transfer_pages",
     "value_pages",
     "values_page",
+    "waiting_page",
 ]

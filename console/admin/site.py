@@ -159,7 +159,7 @@ class Desk(UnfoldAdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from console.admin import home  # it needs this module's `person`
 
-        shown = {"organizations": home.organizations(request), **(extra_context or {})}
+        shown = {**home.context(request), **(extra_context or {})}
         answer: TemplateResponse = super().index(request, shown)
         return answer
 

@@ -172,13 +172,19 @@ def test_somebody_else_approves_and_it_says_who(published: build.Cast, draft: UU
     assert "request_approval" in acts(shown(draft, published.alice))
     assert do(draft, published.alice, "request_approval").status_code == 302
     assert "A slower cycle" in text(signed_in(eve).get("/admin/approvals/acme/"))
-    waiting = "/admin/configs/changeset/?state__exact=awaiting_approval"
-    assert re.search(
-        rf'href="{re.escape(waiting)}"[^>]*>.*?Waiting for approval',
-        text(signed_in(eve).get("/admin/")),
-        re.DOTALL,
-    )
-    assert "A slower cycle" in text(signed_in(eve).get(waiting))
+    waiting = "/admin/approvals/"
+    home = text(signed_in(eve).get("/admin/"))
+    assert re.search(rf'href="{waiting}"[^>]*>.*?Waiting for approval', home, re.DOTALL)
+    assert "1 change waits for your approval" in home
+    listed = text(signed_in(eve).get(waiting))
+    for said in ("A slower cycle", "<td>alice</td>", "the defaults of all edges", "it changes 2 edges"):
+        assert said in listed
+    assert acts(listed) == ["approve"]
+    assert "A slower cycle" not in text(signed_in(eve).get(f"{waiting}?organization=birch"))
+    for user, said in ((published.alice, "Yours: it takes"), (published.bob, "Beyond your role")):
+        theirs = text(signed_in(user).get(waiting))
+        assert (said in theirs, acts(theirs)) == (True, [])
+        assert "for your approval" not in text(signed_in(user).get("/admin/"))
     own = do(draft, published.alice, "approve")
     assert (own.status_code, "takes the word of somebody else" in text(own)) == (422, True)
     assert acts(shown(draft, eve)) == ["approve", "reject"]
@@ -189,6 +195,27 @@ def test_somebody_else_approves_and_it_says_who(published: build.Cast, draft: UU
     assert do(draft, eve, "publish").status_code == 403
     assert do(draft, published.alice, "publish").status_code == 302
     assert state(published, draft) == "published"
+
+
+def test_who_approves_for_one_site_sees_what_stays_in_it(
+    published: build.Cast, draft: UUID, eve: Any
+) -> None:
+    approving.set_rule(
+        organization_id=published.acme.pk, above_edges=0, paths=(), actor=Actor("root"), now=build.NOW
+    )
+    steps = [Operation("edge", published.acme_north.edge_id, "set", PERIOD, 3000)]
+    which = {"organization_id": published.acme.pk, "actor": Actor("bob"), "now": build.NOW}
+    own = changesets.create_draft(**which, change=Change("In the north", steps)).change_set_id
+    approving.request(**which, change_set_id=own)
+    do(draft, published.alice, "request_approval")
+    nora = build.make_user("nora")
+    build.make_membership(nora, published.acme, "approver", site=published.north)
+    listed = text(signed_in(nora).get("/admin/approvals/"))
+    assert ("In the north" in listed, "A slower cycle" in listed, acts(listed)) == (True, False, ["approve"])
+    assert "1 change waits for your approval" in text(signed_in(nora).get("/admin/"))
+    assert do(own, nora, "approve").status_code == 302
+    everything = text(signed_in(eve).get("/admin/approvals/"))
+    assert ("In the north" in everything, "A slower cycle" in everything) == (False, True)
 
 
 def test_a_no_is_shown_with_its_comment(published: build.Cast, draft: UUID, eve: Any) -> None:
