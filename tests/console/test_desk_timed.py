@@ -132,9 +132,14 @@ def test_a_wide_change_offers_waves_first_and_else_takes_the_number_of_edges(
     assert do(draft, published.alice, "schedule", opens="02:00", closes="04:00", **sent).status_code == 302
     assert do(draft, published.alice, "publish_now", **sent).status_code == 422
     assert state(published, draft) == "scheduled"
-    assert do(draft, published.alice, "publish_now", **sent, count="2").status_code == 302
+    assert "Roll out instead" in forecast(client, f"/admin/change-sets/{draft}/act/publish_now/")
+    waves = {"opens": "02:00", "closes": "04:00", "how": "careful", "time_zone": "UTC"}
+    assert do(draft, published.alice, "schedule", **waves).status_code == 302
+    assert "needs_count" not in forecast(client, f"/admin/change-sets/{draft}/act/publish_now/")
+    assert do(draft, published.alice, "publish_now").status_code == 302
+    assert "as a rollout, by the word of alice" in shown(draft, published.alice)
     work(published)
-    assert state(published, draft) == "published"
+    assert state(published, draft) == "in_rollout"
 
 
 def test_what_the_preview_no_longer_is_is_not_published(published: build.Cast, draft: UUID) -> None:
@@ -154,6 +159,7 @@ def test_the_approver_sees_what_the_author_saw(published: build.Cast, draft: UUI
     address = f"/admin/change-sets/{draft}/act/approve/"
     page = forecast(signed_in(eve), address)
     for said in (
+        f'href="/admin/change-sets/{draft}/act/reject/">Reject',
         f"{PERIOD}</code> 1,000 → 2,000 on <strong>1 edge in 1 site</strong>",
         "keeps its own value, which hides this one",
         published.acme_north.edge_id,
