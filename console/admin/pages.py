@@ -31,6 +31,7 @@ from console.admin import (
     transfer_pages,
     value_pages,
     values_page,
+    waiting_page,
 )
 
 __all__ = [
@@ -64,4 +65,5 @@ __all__ = [
     "transfer_pages",
     "value_pages",
     "values_page",
+    "waiting_page",
 ]

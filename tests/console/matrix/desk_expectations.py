@@ -190,6 +190,7 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/change-sets/<uuid:change_set>/act/<str:deed>/": _both(
         Page("edit", foreign=MISSING), Page("edit", frozenset({422}), foreign=MISSING)
     ),
+    "admin/approvals/": _both(ANYBODY, NO_POST),
     "admin/approvals/<str:org>/": _both(
         Page("read", foreign=MISSING), Page("manage_edges", LOGIN, foreign=MISSING)
     ),
