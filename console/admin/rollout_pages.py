@@ -19,9 +19,11 @@ from configs.changes import Actor
 from configs.models import ChangeSet
 from configs.refusals import Refusal
 from configs.rollouts import steering, telling
+from configs.rollouts.counting import NO_REASON
 from configs.rollouts.models import Rollout, RolloutWave
 from configs.rollouts.states import Kind, Phase
 from console.admin import rollout_acts
+from console.admin.links import targets_address
 from console.admin.rollout_acts import ACTS, RolloutAct
 from console.admin.scoping import as_page, granted
 from console.admin.site import desk, person
@@ -38,6 +40,10 @@ TONES = {
     Phase.ROLLING_BACK: "bad",
     Phase.COMPLETED: "good",
 }
+
+
+# What the table of waves counts.
+COLUMNS = (Kind.CONFIRMED, Kind.BAD, Kind.UNREACHABLE, Kind.LIVE, Kind.PENDING, Kind.GONE)
 
 
 class ReasonForm(forms.Form):
@@ -68,6 +74,7 @@ def lines(rows: Iterable[Rollout], now: datetime) -> list[dict[str, Any]]:
             "tone": TONES.get(Phase(one.phase), ""),
             "bad": sum(counts[one.pk].tally(wave.position)[Kind.BAD] for wave in waves[one.pk]),
             "address": address(one.pk),
+            "bad_address": targets_address(one.pk, kind=Kind.BAD),
         }
         for one in found
     ]
@@ -118,6 +125,18 @@ def rollout_page(request: HttpRequest, rollout: UUID) -> HttpResponseBase:
         **desk.each_context(request),
         "title": f"Rollout of change #{told['number']}",
         "told": told,
+        "waves": [_wave(row.pk, wave) for wave in told["waves"]],
+        "failures": [
+            {**one, "address": targets_address(row.pk, state=one["status"], why=one["code"] or NO_REASON)}
+            for one in told["failures"]
+        ],
+        "skipped": [
+            {"why": why, "count": number, "address": targets_address(row.pk, state="skipped", why=why)}
+            for why, number in told["skipped"].items()
+        ],
+        "waiting_address": targets_address(row.pk, state="recalling"),
+        "offline_address": targets_address(row.pk, state="recalling", link="offline"),
+        "all_address": targets_address(row.pk),
         "tone": TONES.get(Phase(row.phase), ""),
         "acts": [
             {
@@ -129,6 +148,17 @@ def rollout_page(request: HttpRequest, rollout: UUID) -> HttpResponseBase:
         ],
     }
     return TemplateResponse(request, "console/rollout.html", context)
+
+
+def _wave(rollout: UUID, wave: dict[str, Any]) -> dict[str, Any]:
+    """A wave whose numbers lead to their edges."""
+    position = wave["position"]
+    size = {"count": wave["size"], "address": targets_address(rollout, wave=position)}
+    numbers = [
+        {"count": wave["counts"][kind], "address": targets_address(rollout, wave=position, kind=kind)}
+        for kind in COLUMNS
+    ]
+    return {**wave, "numbers": [size, *numbers]}
 
 
 def rollout_act_page(request: HttpRequest, rollout: UUID, name: str) -> HttpResponseBase:

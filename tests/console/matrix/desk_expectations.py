@@ -184,6 +184,7 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/history/": _both(ANYBODY, NO_POST),
     "admin/values/": _both(ANYBODY, NO_POST),
     ROLLOUT: _both(Page("read", foreign=MISSING), NO_POST),
+    f"{ROLLOUT}targets/": _both(Page("read", foreign=MISSING), NO_POST),
     f"{ROLLOUT}act/<str:name>/": _both(
         Page("rollback", foreign=MISSING), Page("rollback", frozenset({302, 422}), foreign=MISSING)
     ),
