@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from edge_runtime import laws
 from edge_runtime.alarms import AlarmEngine
+from edge_runtime.connections import Connections, connections_of
 from edge_runtime.controllers import Inputs
 from edge_runtime.device import Device
 from edge_runtime.devices import Devices
@@ -155,10 +156,12 @@ class Core:
     ) -> dict[str, tuple[str, str]]:
         ess_id = ess.device_id
         meter_id = next((post.meter_id for post in posts if post.meter_id is not None), None)
-        word = self._decide(ess, posts, image, share, meter_id)
+        connections = connections_of(ess_id, self._roster.posts, self._devices.by_id, self._limits)
+        word = self._decide(ess, posts, image, share, meter_id, connections)
         refused = self._set_points.send(ess, posts, round(word.watts))
         sent = self._set_points.of(ess_id) or 0.0
-        share.take(meter_id, sent=sent, measured=image.get(ess_id, "ActivePower"))
+        behind = {*connections.limits, *(post.meter_id for post in posts if post.meter_id is not None)}
+        share.take(behind, sent=sent, measured=image.get(ess_id, "ActivePower"))
         if meter_id is not None:
             ess_watts = image.get(ess_id, "ActivePower")
             alone = _alone(image.get(meter_id, "ActivePower"), image.get("_sum", "EssActivePower"), ess_watts)
@@ -176,7 +179,13 @@ class Core:
         return {f"_off_grid_{ess_id}": (f"{ess_id}/{GRID_MODE}", "off-grid: no set-points are sent")}
 
     def _decide(
-        self, ess: Device, posts: list[Post], image: Image, share: Share, meter_id: str | None
+        self,
+        ess: Device,
+        posts: list[Post],
+        image: Image,
+        share: Share,
+        meter_id: str | None,
+        connections: Connections,
     ) -> laws.LastWord:
         power = _allowed_power(ess).narrow(share.left.low, share.left.high)
         sent = self._set_points.of(ess.device_id)
@@ -187,7 +196,21 @@ class Core:
             seen = replace(inputs, grid_watts=share.grid(post.meter_id, image)) if own else inputs
             left = post.run(seen, left)
         wanted = self._ramped(ess, left.least_effort)
-        return laws.last_word(wanted, self._guard(ess, meter_id, inputs))
+        limits, ess_watts = ess.settings.limits, inputs.ess_watts
+
+        def shown(meter: str) -> float | None:
+            return share.grid(meter, image)
+
+        guard = laws.Guard(
+            power=inputs.power,
+            soc_percent=inputs.soc_percent,
+            soc_min=limits.get("soc_min", 0),
+            soc_max=limits.get("soc_max", 100),
+            grid_known=(meter_id is None or inputs.grid_watts is not None) and connections.is_known(shown),
+            power_known=not connections.asks_for_power(ess_watts),
+            connections=connections.judged(shown, ess_watts),
+        )
+        return laws.last_word(wanted, guard)
 
     def _ramped(self, ess: Device, wanted: float) -> float:
         ramp, document = ess.settings.limits.get("ramp_w_per_s"), self._document
@@ -195,22 +218,6 @@ class Core:
         if ramp is None or before is None or document is None:
             return wanted
         return laws.ramped(wanted, before, ramp * document.period_ms / 1000)
-
-    def _guard(self, ess: Device, meter_id: str | None, inputs: Inputs) -> laws.Guard:
-        meter = self._devices.by_id[meter_id].settings.limits if meter_id is not None else {}
-        grid, power = inputs.grid_watts, inputs.ess_watts
-        return laws.Guard(
-            power=inputs.power,
-            soc_percent=inputs.soc_percent,
-            soc_min=ess.settings.limits.get("soc_min", 0),
-            soc_max=ess.settings.limits.get("soc_max", 100),
-            grid_known=meter_id is None or grid is not None,
-            real_watts=None if grid is None or power is None else laws.real_power(grid, power),
-            grid=laws.GridLimits(
-                max_import_watts=min(meter.get("max_import_w", math.inf), self._limits.max_import_watts),
-                max_export_watts=min(meter.get("max_export_w", math.inf), self._limits.max_export_watts),
-            ),
-        )
 
     def _let_go(self, ess: Device) -> None:
         """No controller drives it any more: its safe state once, then hands off."""
