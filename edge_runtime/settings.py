@@ -58,7 +58,8 @@ class DeviceSettings:
     def control(self) -> tuple[Any, ...]:
         """What decides who is written to and how it is left safe: where it differs, another one is meant."""
         driven = [self.points.get(name) for name in (SET_POINT, *sorted(self.switches))]
-        return (self.bus, self.connection["unit_id"], driven, self.safe_writes, self.reversion)
+        unit_id = self.connection["unit_id"]
+        return (self.bus, unit_id, self.expect_serial, driven, self.safe_writes, self.reversion)
 
 
 def settings_of(entry: Mapping[str, Any], profile: Mapping[str, Any]) -> DeviceSettings:
