@@ -226,5 +226,7 @@ def _forget_another_battery(post: Post) -> None:
 def _ask_whether_it_may_write(post: Post, ess: Device) -> None:
     if not ess.settings.takes_set_points:
         post.refuse(f"{ess.device_id} has no writable active power")
+    elif not ess.settings.can_be_let_go:
+        post.refuse(f"{ess.device_id} has neither a reversion timer nor safe writes: it could not be let go")
     elif ess.refuses_writes is not None:
         post.refuse(ess.refuses_writes)

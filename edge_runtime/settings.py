@@ -39,6 +39,11 @@ class DeviceSettings:
         return self.points.get(SET_POINT, {}).get("access") == "RW"
 
     @property
+    def can_be_let_go(self) -> bool:
+        """Whether a set-point ends by itself, or can be ended (E08)."""
+        return self.reversion is not None or bool(self.safe_writes)
+
+    @property
     def switches(self) -> frozenset[str]:
         """The outputs of an i/o device that can be switched: coils, and its safe state has them off."""
         if self.role != "io":
