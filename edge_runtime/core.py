@@ -103,6 +103,7 @@ class Core:
             self._safe_states = self._devices.write_safe_states(insist=self._safe_states is None)
         unsafe = self._drive(image)
         unsafe |= self._switchboard.switch(self._roster.switching, self._devices.by_id, image)
+        unsafe |= self._not_let_go()
         own = unsafe | self._devices.alarms() | self._signs.wrong() | _overrunning(turn, document)
         self._active_alarms = self._alarms.judge(self._channels(image, turn), turn.now_s, turn.now_at, own)
         self._count_failures(document)
@@ -224,6 +225,18 @@ class Core:
         self._signs.forget(ess.device_id)
         if ess.owed and ess.write_safe_state(insist=False):
             self._set_points.forget([ess.device_id])
+
+    def _not_let_go(self) -> dict[str, tuple[str, str]]:
+        """Devices that were driven, that nobody drives any more, and that have not taken their safe state."""
+        driven = self._roster.driven
+        return {
+            f"_not_let_go_{name}": (
+                f"{name}/ActivePower",
+                f"nobody drives {name}, and it has not taken its safe state: {device.trouble}",
+            )
+            for name, device in self._devices.by_id.items()
+            if device.owed and name not in driven
+        }
 
     def _channels(self, image: Image, turn: Turn) -> dict[str, float | None]:
         states = {

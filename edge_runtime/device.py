@@ -149,6 +149,11 @@ class Device:
         self._now_s = now_s
         return self.write_safe_state(insist=False)
 
+    @property
+    def trouble(self) -> str:
+        """Why the last write did not reach it."""
+        return self._serial_error or self._refused or self._trouble or "its answer is late"
+
     def close(self) -> None:
         self._device.close()
 

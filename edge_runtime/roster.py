@@ -110,6 +110,12 @@ class Roster:
         return [post for post in self.posts if post.acts and post.ess_id == ess_id]
 
     @property
+    def driven(self) -> set[str]:
+        """Every device that a controller acts upon."""
+        batteries = {post.ess_id for post in self.posts if post.acts and post.ess_id is not None}
+        return batteries | {law.output.split("/", 1)[0] for _, law in self.switching}
+
+    @property
     def switching(self) -> list[tuple[Post, ChannelThreshold]]:
         """Those that have a relay, with their law."""
         return [
