@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from edge_runtime import laws
 from edge_runtime.alarms import AlarmEngine
+from edge_runtime.connections import Connections, connections_of
 from edge_runtime.controllers import Inputs
 from edge_runtime.device import Device
 from edge_runtime.devices import Devices
@@ -18,6 +19,7 @@ from edge_runtime.image import Image, freeze
 from edge_runtime.interval import Interval
 from edge_runtime.limits import LocalLimits
 from edge_runtime.roster import Post, Roster
+from edge_runtime.set_points import SetPoints, written
 from edge_runtime.sharing import Share, share_of
 from edge_runtime.signs import SignWatch
 from edge_runtime.switching import Switchboard
@@ -64,7 +66,7 @@ class Core:
         self._signs = SignWatch()
         self._switchboard = Switchboard()
         self._document: Document | None = None
-        self._sent: dict[str, float] = {}
+        self._set_points = SetPoints()
         self._safe_states: dict[str, bool] | None = None
         self._failed_turns = 0
         self._active_alarms: list[dict[str, Any]] = []
@@ -75,7 +77,7 @@ class Core:
         changed = document.differs(self._document)
         if "modbus_devices" in changed or "profiles" in changed:
             given_up = self._devices.load(document.devices, document.profiles)
-            self._sent = {name: watts for name, watts in self._sent.items() if name not in given_up}
+            self._set_points.forget(given_up)
             self._signs = SignWatch()
             self._switchboard.forget(given_up)
         if "scheduler" in changed:
@@ -101,16 +103,17 @@ class Core:
             self._safe_states = self._devices.write_safe_states(insist=self._safe_states is None)
         unsafe = self._drive(image)
         unsafe |= self._switchboard.switch(self._roster.switching, self._devices.by_id, image)
+        unsafe |= self._not_let_go()
         own = unsafe | self._devices.alarms() | self._signs.wrong() | _overrunning(turn, document)
         self._active_alarms = self._alarms.judge(self._channels(image, turn), turn.now_s, turn.now_at, own)
         self._count_failures(document)
 
     def stop(self) -> dict[str, bool]:
         """Leave every device in its safe state; which of them took it."""
-        written = self._devices.write_safe_states()
-        self._sent = {name: watts for name, watts in self._sent.items() if not written.get(name)}
-        self._switchboard.forget(name for name, done in written.items() if done)
-        return written
+        taken = self._devices.write_safe_states()
+        self._set_points.forget(written(taken))
+        self._switchboard.forget(written(taken))
+        return taken
 
     @property
     def alarms(self) -> list[dict[str, Any]]:
@@ -124,7 +127,7 @@ class Core:
             "alarms": self._active_alarms,
             "alarm_book": self._alarms.book(),
             "safe_mode": None if self._safe_states is None else {"written": self._safe_states},
-            "set_points": {name: round(watts) for name, watts in self._sent.items()},
+            "set_points": self._set_points.rounded,
         }
 
     def _image(self, turn: Turn) -> Image:
@@ -154,31 +157,39 @@ class Core:
     ) -> dict[str, tuple[str, str]]:
         ess_id = ess.device_id
         meter_id = next((post.meter_id for post in posts if post.meter_id is not None), None)
-        word = self._decide(ess, posts, image, share, meter_id)
-        self._send(ess, word.watts)
-        sent = self._sent.get(ess_id, 0.0)
-        share.take(meter_id, sent=sent, measured=image.get(ess_id, "ActivePower"))
+        connections = connections_of(ess_id, self._roster.posts, self._devices.by_id, self._limits)
+        word = self._decide(ess, posts, image, share, meter_id, connections)
+        refused = self._set_points.send(ess, posts, round(word.watts))
+        sent = self._set_points.of(ess_id) or 0.0
+        behind = {*connections.limits, *(post.meter_id for post in posts if post.meter_id is not None)}
+        share.take(behind, sent=sent, measured=image.get(ess_id, "ActivePower"))
         if meter_id is not None:
             ess_watts = image.get(ess_id, "ActivePower")
             alone = _alone(image.get(meter_id, "ActivePower"), image.get("_sum", "EssActivePower"), ess_watts)
             self._signs.note((ess_id, meter_id), grid=alone, ess=ess_watts, sent=sent)
-        return _fail_safe(ess_id, word)
+        return _fail_safe(ess_id, word) | refused
 
     def _stand_aside(self, ess: Device, posts: list[Post], image: Image) -> dict[str, tuple[str, str]]:
         """Off-grid the battery makes the grid itself: nothing is sent, and the controllers begin anew."""
         ess_id = ess.device_id
         self._signs.forget(ess_id)
-        self._sent.pop(ess_id, None)
+        self._set_points.forget([ess_id])
         inputs = _inputs(ess, None, image, Interval(0.0, 0.0), None)
         for post in posts:
             post.run(inputs, inputs.power)
         return {f"_off_grid_{ess_id}": (f"{ess_id}/{GRID_MODE}", "off-grid: no set-points are sent")}
 
     def _decide(
-        self, ess: Device, posts: list[Post], image: Image, share: Share, meter_id: str | None
+        self,
+        ess: Device,
+        posts: list[Post],
+        image: Image,
+        share: Share,
+        meter_id: str | None,
+        connections: Connections,
     ) -> laws.LastWord:
         power = _allowed_power(ess).narrow(share.left.low, share.left.high)
-        sent = self._sent.get(ess.device_id)
+        sent = self._set_points.of(ess.device_id)
         inputs = _inputs(ess, share.grid(meter_id, image), image, power, sent)
         left = power
         for post in posts:
@@ -186,40 +197,46 @@ class Core:
             seen = replace(inputs, grid_watts=share.grid(post.meter_id, image)) if own else inputs
             left = post.run(seen, left)
         wanted = self._ramped(ess, left.least_effort)
-        return laws.last_word(wanted, self._guard(ess, meter_id, inputs))
+        limits, ess_watts = ess.settings.limits, inputs.ess_watts
+
+        def shown(meter: str) -> float | None:
+            return share.grid(meter, image)
+
+        guard = laws.Guard(
+            power=inputs.power,
+            soc_percent=inputs.soc_percent,
+            soc_min=limits.get("soc_min", 0),
+            soc_max=limits.get("soc_max", 100),
+            grid_known=(meter_id is None or inputs.grid_watts is not None) and connections.is_known(shown),
+            power_known=not connections.asks_for_power(ess_watts),
+            connections=connections.judged(shown, ess_watts),
+        )
+        return laws.last_word(wanted, guard)
 
     def _ramped(self, ess: Device, wanted: float) -> float:
         ramp, document = ess.settings.limits.get("ramp_w_per_s"), self._document
-        before = self._sent.get(ess.device_id)
+        before = self._set_points.of(ess.device_id)
         if ramp is None or before is None or document is None:
             return wanted
         return laws.ramped(wanted, before, ramp * document.period_ms / 1000)
-
-    def _guard(self, ess: Device, meter_id: str | None, inputs: Inputs) -> laws.Guard:
-        meter = self._devices.by_id[meter_id].settings.limits if meter_id is not None else {}
-        grid, power = inputs.grid_watts, inputs.ess_watts
-        return laws.Guard(
-            power=inputs.power,
-            soc_percent=inputs.soc_percent,
-            soc_min=ess.settings.limits.get("soc_min", 0),
-            soc_max=ess.settings.limits.get("soc_max", 100),
-            grid_known=meter_id is None or grid is not None,
-            real_watts=None if grid is None or power is None else laws.real_power(grid, power),
-            grid=laws.GridLimits(
-                max_import_watts=min(meter.get("max_import_w", math.inf), self._limits.max_import_watts),
-                max_export_watts=min(meter.get("max_export_w", math.inf), self._limits.max_export_watts),
-            ),
-        )
-
-    def _send(self, ess: Device, watts: float) -> None:
-        if ess.answers and ess.write_power(round(watts)):
-            self._sent[ess.device_id] = round(watts)
 
     def _let_go(self, ess: Device) -> None:
         """No controller drives it any more: its safe state once, then hands off."""
         self._signs.forget(ess.device_id)
         if ess.owed and ess.write_safe_state(insist=False):
-            self._sent.pop(ess.device_id, None)
+            self._set_points.forget([ess.device_id])
+
+    def _not_let_go(self) -> dict[str, tuple[str, str]]:
+        """Devices that were driven, that nobody drives any more, and that have not taken their safe state."""
+        driven = self._roster.driven
+        return {
+            f"_not_let_go_{name}": (
+                f"{name}/ActivePower",
+                f"nobody drives {name}, and it has not taken its safe state: {device.trouble}",
+            )
+            for name, device in self._devices.by_id.items()
+            if device.owed and name not in driven
+        }
 
     def _channels(self, image: Image, turn: Turn) -> dict[str, float | None]:
         states = {
@@ -263,12 +280,16 @@ def _is_off_grid(ess: Device, image: Image) -> bool:
 
 
 def _allowed_power(ess: Device) -> Interval:
-    """The document's limits within the device's own rating; nothing known allows nothing."""
+    """The document's limits within the device's rating and its set-point's room; nothing known, nothing."""
     charge, discharge = ess.power_rating or (math.inf, math.inf)
     limits = ess.settings.limits
     charge = min(charge, limits.get("max_charge_w", math.inf))
     discharge = min(discharge, limits.get("max_discharge_w", math.inf))
-    return Interval(-charge if math.isfinite(charge) else 0.0, discharge if math.isfinite(discharge) else 0.0)
+    low, high = ess.set_point_room
+    return Interval(
+        max(-charge, low) if math.isfinite(charge) else 0.0,
+        min(discharge, high) if math.isfinite(discharge) else 0.0,
+    )
 
 
 def _fail_safe(ess_id: str, word: laws.LastWord) -> dict[str, tuple[str, str]]:

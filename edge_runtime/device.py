@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -49,6 +50,9 @@ class Device:
         self._serial_error: str | None = None
         self._trouble: str | None = "not read yet"
         self._wrong: dict[str, str] = {}
+        self._refused: str | None = None
+        self.refusal: str | None = None
+        self.rests = False
 
     @property
     def device_id(self) -> str:
@@ -81,6 +85,12 @@ class Device:
         rating = self._device.power_rating()
         return (rating.max_charge_watts, rating.max_discharge_watts) if rating else None
 
+    @property
+    def set_point_room(self) -> tuple[float, float]:
+        """The least and the most watts that its set-point can hold."""
+        rating = self._device.power_rating()
+        return rating.room if rating else (-math.inf, math.inf)
+
     def poll(self, now_s: float, now_at: datetime) -> None:
         """Read every fast block and one slow one, unless the device is being left alone after a failure."""
         with self._lock:
@@ -102,12 +112,23 @@ class Device:
     def write_power(self, watts: int) -> bool:
         """Send a set-point under its reversion time; False when the device may not be written or fails.
 
-        The reversion time goes first: no set-point stands for a moment without it.
+        The reversion time goes first: no set-point stands for a moment without it. A device that refuses one
+        (`refusal` says why) gets its safe state (`rests`), and again before each further try: the reversion
+        time of a refused set-point must not keep the one before it alive.
         """
+        if self.refusal is not None:
+            self.rests = self._rest()
+            if not self.rests:
+                return False
         writes: list[tuple[str, float]] = [(SET_POINT, watts)]
         if self.settings.reversion is not None:
             writes.insert(0, self.settings.reversion)
-        return self._drive(writes)
+        before, self._refused = self.refusal, None
+        taken = self._drive(writes)
+        self.refusal = None if taken else self._refused or before
+        if self.refusal is not None and before is None:
+            self.rests = self._rest()
+        return taken
 
     def write_switch(self, point: str, *, on: bool) -> bool:
         """Switch one output; False when the device may not be written or fails."""
@@ -115,11 +136,9 @@ class Device:
 
     def write_safe_state(self, *, insist: bool = True) -> bool:
         """The profile's safe writes, or 0 W; True when none are needed. `insist` asks a failing one too."""
-        writes = list(self.settings.safe_writes)
-        if not writes and self.settings.takes_set_points:
-            writes = [(SET_POINT, 0.0)]
-        if writes and not self._write(writes, insist=insist):
+        if not self._rest(insist=insist):
             return False
+        self.refusal = None
         if self.owed:
             self.owed = False
             self._book(self)
@@ -129,6 +148,11 @@ class Device:
         """One more try of the safe state, unless the device is being left alone after a failure."""
         self._now_s = now_s
         return self.write_safe_state(insist=False)
+
+    @property
+    def trouble(self) -> str:
+        """Why the last write did not reach it."""
+        return self._serial_error or self._refused or self._trouble or "its answer is late"
 
     def close(self) -> None:
         self._device.close()
@@ -177,6 +201,12 @@ class Device:
             self._book(self)
         return self._write(writes, insist=False)
 
+    def _rest(self, *, insist: bool = False) -> bool:
+        writes = list(self.settings.safe_writes)
+        if not writes and self.settings.takes_set_points:
+            writes = [(SET_POINT, 0.0)]
+        return not writes or self._write(writes, insist=insist)
+
     def _slow_turn(self) -> tuple[Block, ...]:
         slow = self.settings.slow
         if not slow:
@@ -195,6 +225,7 @@ class Device:
             self._lock.release()
 
     def _write_now(self, writes: list[tuple[str, float]]) -> bool:
+        self._refused = None
         try:
             self._identify()
             if self._serial_error is not None:
@@ -205,7 +236,7 @@ class Device:
             return False
         except FieldError as error:
             self._errors += 1
-            self._trouble = str(error)
+            self._trouble = self._refused = str(error)
             return False
         return True
 

@@ -77,7 +77,8 @@ class Devices:
             self._devices[name] = self._device(settings, kept)
         owners = {address_of(device): device for device in self._devices.values()}
         self._take_over_debts(owners)
-        for device in self._departing.give_up_on(set(owners)):
+        unsafe = [device for device in given_up.values() if device.owed and address_of(device) in owners]
+        for device in [*self._departing.give_up_on(set(owners)), *unsafe]:
             self._inherit(owners[address_of(device)], device)
         self._polling.gather(self._devices.values())
         return set(given_up)
@@ -95,8 +96,13 @@ class Devices:
         return write_safe([*departed, *self._devices.values()], insist=insist)
 
     def alarms(self) -> dict[str, tuple[str, str]]:
-        """What the runtime itself has to say about devices that it gave up."""
-        return self._departing.alarms()
+        """Of devices that could not be left safe, and of those that are others than expected."""
+        mistaken = {
+            f"_identity_{name}": (f"{name}/SerialNumber", device.refuses_writes)
+            for name, device in self._devices.items()
+            if device.refuses_writes is not None
+        }
+        return self._departing.alarms() | mistaken
 
     def health(self) -> dict[str, Any]:
         refused = {

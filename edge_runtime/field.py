@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,10 +22,15 @@ class RefusedError(FieldError):
 
 @dataclass(frozen=True, slots=True)
 class PowerRating:
-    """What a storage device says that it can do, in positive watts."""
+    """What a storage device says that it can do, in positive watts; infinite where it does not say.
+
+    `room` is what its set-point can hold, from the least to the most whole watts around zero: an int16 ends
+    at 32,767. It rates nothing, it only cuts.
+    """
 
     max_charge_watts: float
     max_discharge_watts: float
+    room: tuple[float, float] = (-math.inf, math.inf)
 
 
 class FieldDevice(Protocol):

@@ -24,6 +24,9 @@ COMPANIONS: Final = (("SetActivePowerMode", "WATTS"), ("SetActivePowerEnable", "
 Registers = dict[tuple[int, int], int]
 """Function code and address to what was read there."""
 
+WriteRequest = tuple[int, int, list[int]]
+"""Function code, first address, words."""
+
 
 class ModbusDevice:
     """Speaks for one device on a bus that it may share. `on_close` gives the bus back."""
@@ -69,11 +72,11 @@ class ModbusDevice:
             return ""
 
     def power_rating(self) -> PowerRating | None:
-        if not self._rating:
-            return None
         charge, discharge = self._rating.get(MAX_CHARGE), self._rating.get(MAX_DISCHARGE)
         return PowerRating(
-            math.inf if charge is None else abs(charge), math.inf if discharge is None else abs(discharge)
+            math.inf if charge is None else abs(charge),
+            math.inf if discharge is None else abs(discharge),
+            self._room(),
         )
 
     def missing(self) -> Mapping[str, str]:
@@ -93,15 +96,10 @@ class ModbusDevice:
         return values
 
     def write(self, writes: Sequence[tuple[str, float]]) -> None:
-        by_rates = drives_by_rates(self._places)
-        for name, value in writes:
-            if by_rates and name == SET_POINT:
-                self._write_rates(value)
-            elif by_rates and self._is_reversion(name):
-                self._write_together([(self._place_to_write(REVERSION), value)])
-            else:
-                companions = self._companions() if name == SET_POINT else []
-                self._write_together([(self._place_to_write(name), value), *companions])
+        """All is encoded before the first is sent: a lone reversion time keeps an old set-point alive."""
+        requests = [request for name, value in writes for request in self._requests(name, value)]
+        for fc, address, words in requests:
+            self._bus.write(fc, address, words, self._terms, self._session)
 
     def close(self) -> None:
         self._on_close()
@@ -204,15 +202,35 @@ class ModbusDevice:
         reversion = self._settings.reversion
         return reversion is not None and name == reversion[0] and name not in self._places
 
-    def _write_rates(self, watts: float) -> None:
+    def _requests(self, name: str, value: float) -> list[WriteRequest]:
+        by_rates = drives_by_rates(self._places)
+        if by_rates and name == SET_POINT:
+            return self._rate_requests(value)
+        if by_rates and self._is_reversion(name):
+            return self._together([(self._place_to_write(REVERSION), value)])
+        companions = self._companions() if name == SET_POINT else []
+        return self._together([(self._place_to_write(name), value), *companions])
+
+    def _room(self) -> tuple[float, float]:
+        """What a set-point can hold, as far as it is known before the first one was written."""
+        place = self._places.get(SET_POINT)
+        if place is not None:
+            return _whole_watts(*place.room(self._exponent(place)))
+        most = self._largest_watts or math.inf
+        return _whole_watts(-most, most)
+
+    def _rate_requests(self, watts: float) -> list[WriteRequest]:
         if not self._largest_watts:
             self._largest_watts = self.read([LARGEST])[LARGEST]
         if not self._largest_watts:
             raise RefusedError(f"{SET_POINT} cannot be written: the device states no {LARGEST}")
-        for together in rates(watts, self._largest_watts):
-            self._write_together([(self._place_to_write(name), value) for name, value in together.items()])
+        return [
+            request
+            for together in rates(watts, self._largest_watts)
+            for request in self._together([(self._place_to_write(name), of) for name, of in together.items()])
+        ]
 
-    def _write_together(self, writes: Sequence[tuple[Place, float]]) -> None:
+    def _together(self, writes: Sequence[tuple[Place, float]]) -> list[WriteRequest]:
         """In one request where the registers are neighbours in a SunSpec model, else one after the other.
 
         Apart, the set-point's enabling companions come after it, so that no old set-point is enabled.
@@ -220,12 +238,18 @@ class ModbusDevice:
         encoded = [(place, place.registers(value, self._exponent(place))) for place, value in writes]
         encoded.sort(key=lambda pair: pair[0].address)
         if len(encoded) > 1 and _neighbours([place for place, _ in encoded]):
-            words = [word for _, registers in encoded for word in registers]
-            self._bus.write(16, encoded[0][0].address, words, self._terms, self._session)
-            return
-        for place, value in writes:
-            registers = place.registers(value, self._exponent(place))
-            self._bus.write(place.write_fc or 16, place.address, registers, self._terms, self._session)
+            return [(16, encoded[0][0].address, [word for _, registers in encoded for word in registers])]
+        return [
+            (place.write_fc or 16, place.address, place.registers(value, self._exponent(place)))
+            for place, value in writes
+        ]
+
+
+def _whole_watts(low: float, high: float) -> tuple[float, float]:
+    """Rounded inwards, and never without rest itself."""
+    least = low if math.isinf(low) else math.ceil(low)
+    most = high if math.isinf(high) else math.floor(high)
+    return min(least, 0.0), max(most, 0.0)
 
 
 def _whole(place: Place) -> Request:

@@ -27,6 +27,14 @@ _FORMATS: Final = {
     "bitfield32": ">I",
     "float32": ">f",
 }
+_RAW_ROOM: Final = {
+    "int16": (-0x7FFF, 0x7FFF),
+    "uint16": (0, 0xFFFE),
+    "int32": (-0x7FFFFFFF, 0x7FFFFFFF),
+    "uint32": (0, 0xFFFFFFFE),
+    "acc32": (0, 0xFFFFFFFE),
+}
+"""Without the word that says "not implemented"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,14 @@ class Place:
             raise RefusedError(f"{self.name} cannot be {value:g}: it does not fit {self.kind}") from error
         words = list(struct.unpack(f">{len(data) // 2}H", data))
         return words[::-1] if self.word_order == "little" else words
+
+    def room(self, exponent: int | None) -> tuple[float, float]:
+        """The least and the most that its valid range and its type can hold."""
+        low, high = self.valid
+        if self.kind not in _RAW_ROOM or (self.scale_address is not None and exponent is None):
+            return low, high
+        ends = sorted(_scaled(raw, exponent or 0) * self.factor for raw in _RAW_ROOM[self.kind])
+        return max(low, ends[0]), min(high, ends[1])
 
     def _data(self, registers: Sequence[int]) -> bytes:
         words = registers[::-1] if self.word_order == "little" else registers
