@@ -18,7 +18,6 @@ from configs.changes import Actor, Address, Operation
 from configs.refusals import ChangeRefused, Refusal, StaleLayer
 from console.admin import (
     draft_bar,
-    forecast_words,
     json_box,
     layer_drafts,
     layer_moves,
