@@ -1,5 +1,6 @@
 """Which clock a page shows: pure functions."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,6 +13,12 @@ def of(zone: str) -> tzinfo:
         return ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return UTC
+
+
+def shared(zones: Iterable[str]) -> str:
+    """The zone that all of them are, else UTC."""
+    found = set(zones)
+    return found.pop() if len(found) == 1 else WORDS_OF_UTC
 
 
 def named(zone: str) -> str:

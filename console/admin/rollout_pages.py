@@ -1,6 +1,5 @@
 """Rollouts on the desk: the list, one with its arithmetic in words, and the acts on it."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -57,16 +56,18 @@ def visible(request: HttpRequest) -> QuerySet[Rollout]:
     seen: Q = granted(request, "read", organization="organization_id", site="")
     if sites:
         seen |= Q(change_set__in=reach.change_sets_within(ChangeSet.objects.all(), sites))
-    return Rollout.objects.filter(seen).select_related("change_set", "organization")
+    return Rollout.objects.filter(seen)
 
 
-def lines(rows: Iterable[Rollout], now: datetime) -> list[dict[str, Any]]:
-    """Rollouts as lines of a list. Three queries for any number."""
-    found = list(rows)
-    counts = telling.counts_of([one.pk for one in found])
-    waves: dict[UUID, list[RolloutWave]] = {one.pk: [] for one in found}
-    for wave in RolloutWave.objects.filter(rollout__in=list(waves)).order_by("position"):
-        waves[wave.rollout_id].append(wave)
+def lines(rollouts: QuerySet[Rollout], now: datetime) -> list[dict[str, Any]]:
+    """Rollouts as lines of a list, the newest first. Two queries for any number: each has waves."""
+    rows = RolloutWave.objects.filter(rollout__in=rollouts.values("pk"))
+    rows = rows.select_related("rollout__change_set", "rollout__organization")
+    waves: dict[UUID, list[RolloutWave]] = {}
+    for wave in rows.order_by("-rollout__started_at", "-rollout_id", "position"):
+        waves.setdefault(wave.rollout_id, []).append(wave)
+    found = [of_one[0].rollout for of_one in waves.values()]
+    counts = telling.counts_of(waves)
     return [
         {
             **telling.brief(one, counts[one.pk], waves[one.pk], now=now),
@@ -93,13 +94,13 @@ def rollouts_page(request: HttpRequest) -> HttpResponseBase:
     given = request.GET.get("page", "")
     number = int(given) if given.isascii() and given.isdigit() and 0 < len(given) < 7 else 1
     begin = (max(number, 1) - 1) * MOST
-    found = list(rows.order_by("-started_at", "-id")[begin : begin + MOST + 1])
+    found = lines(rows.order_by("-started_at", "-id")[begin : begin + MOST + 1], request.now)  # type: ignore[attr-defined]
     context = {
         **desk.each_context(request),
         "title": "Rollouts",
         "phases": list(Phase),
         "phase": phase,
-        "rollouts": lines(found[:MOST], request.now),  # type: ignore[attr-defined]
+        "rollouts": found[:MOST],
         "newer": number - 1,
         "older": number + 1 if len(found) > MOST else 0,
     }
@@ -124,6 +125,7 @@ def rollout_page(request: HttpRequest, rollout: UUID) -> HttpResponseBase:
     context = {
         **desk.each_context(request),
         "title": f"Rollout of change #{told['number']}",
+        "organization": row.change_set.organization,
         "told": told,
         "waves": [_wave(row.pk, wave) for wave in told["waves"]],
         "failures": [

@@ -64,8 +64,8 @@ def _shared(context: Context) -> str:
     if request is None or not getattr(request, "user", None) or not request.user.is_authenticated:
         return clocks.WORDS_OF_UTC
     if not hasattr(request, "shared_zone"):
-        zones = list(Organization.objects.order_by().values_list("time_zone", flat=True).distinct()[:2])
-        request.shared_zone = zones[0] if len(zones) == 1 else clocks.WORDS_OF_UTC
+        zones = Organization.objects.order_by().values_list("time_zone", flat=True).distinct()
+        request.shared_zone = clocks.shared(zones[:2])
     return str(request.shared_zone)
 
 
