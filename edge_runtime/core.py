@@ -98,6 +98,7 @@ class Core:
         if not turn.still_mine():
             raise AbandonedError
         image = self._image(turn)
+        self._set_points.look_after(self._devices.by_id)
         self._roster.bind(self._devices.by_id)
         if document.safe_mode and not (self._safe_states and all(self._safe_states.values())):
             self._safe_states = self._devices.write_safe_states(insist=self._safe_states is None)
@@ -160,7 +161,7 @@ class Core:
         connections = connections_of(ess_id, self._roster.posts, self._devices.by_id, self._limits)
         word = self._decide(ess, posts, image, share, meter_id, connections)
         refused = self._set_points.send(ess, posts, round(word.watts))
-        sent = self._set_points.of(ess_id) or 0.0
+        sent = self._set_points.at_worst(ess_id)
         behind = {*connections.limits, *(post.meter_id for post in posts if post.meter_id is not None)}
         share.take(behind, sent=sent, measured=image.get(ess_id, "ActivePower"))
         if meter_id is not None:
@@ -196,7 +197,7 @@ class Core:
             own = post.meter_id != meter_id
             seen = replace(inputs, grid_watts=share.grid(post.meter_id, image)) if own else inputs
             left = post.run(seen, left)
-        wanted = self._ramped(ess, left.least_effort)
+        wanted = self._ramped(ess, left.least_effort, inputs)
         limits, ess_watts = ess.settings.limits, inputs.ess_watts
 
         def shown(meter: str) -> float | None:
@@ -213,12 +214,13 @@ class Core:
         )
         return laws.last_word(wanted, guard)
 
-    def _ramped(self, ess: Device, wanted: float) -> float:
+    def _ramped(self, ess: Device, wanted: float, inputs: Inputs) -> float:
+        """From the set-point that stands; where none is known to, from the power that flows."""
         ramp, document = ess.settings.limits.get("ramp_w_per_s"), self._document
-        before = self._set_points.of(ess.device_id)
-        if ramp is None or before is None or document is None:
+        if ramp is None or document is None:
             return wanted
-        return laws.ramped(wanted, before, ramp * document.period_ms / 1000)
+        before = inputs.ess_watts if inputs.sent_watts is None else inputs.sent_watts
+        return laws.ramped(wanted, before or 0.0, ramp * document.period_ms / 1000)
 
     def _let_go(self, ess: Device) -> None:
         """No controller drives it any more: its safe state once, then hands off."""
