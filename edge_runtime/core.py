@@ -28,6 +28,8 @@ from edge_runtime.totals import totals
 WAITS_IN_A_WATCHDOG = 3
 """A cycle waits for its devices so much shorter than its watchdog does for the cycle."""
 
+GoOn = Callable[[], None]
+
 GRID_MODE: Final = "GridMode"
 OFF_GRID: Final = "OFF_GRID"
 
@@ -53,6 +55,11 @@ class Turn:
     plant_s: float
     cycle_values: Mapping[str, float]
     still_mine: Callable[[], bool]
+
+    def go_on(self) -> None:
+        """Asked before everything that is written or noted. Errors: AbandonedError."""
+        if not self.still_mine():
+            raise AbandonedError
 
 
 class Core:
@@ -95,15 +102,17 @@ class Core:
         document = self._document
         assert document is not None  # noqa: S101 - the cycle starts with its first document
         self._devices.poll(turn.now_s, turn.now_at)
-        if not turn.still_mine():
-            raise AbandonedError
+        turn.go_on()
         image = self._image(turn)
         self._set_points.look_after(self._devices.by_id)
         self._roster.bind(self._devices.by_id)
         if document.safe_mode and not (self._safe_states and all(self._safe_states.values())):
             self._safe_states = self._devices.write_safe_states(insist=self._safe_states is None)
-        unsafe = self._drive(image)
-        unsafe |= self._switchboard.switch(self._roster.switching, self._devices.by_id, image)
+        unsafe = self._drive(image, turn.go_on)
+        unsafe |= self._switchboard.switch(
+            self._roster.switching, self._devices.by_id, image, go_on=turn.go_on
+        )
+        turn.go_on()
         unsafe |= self._not_let_go()
         own = unsafe | self._devices.alarms() | self._signs.wrong() | _overrunning(turn, document)
         self._active_alarms = self._alarms.judge(self._channels(image, turn), turn.now_s, turn.now_at, own)
@@ -139,28 +148,29 @@ class Core:
         }
         return freeze(turn.plant_s, turn.now_at, values | totals(self._devices.by_id))
 
-    def _drive(self, image: Image) -> dict[str, tuple[str, str]]:
+    def _drive(self, image: Image, go_on: GoOn) -> dict[str, tuple[str, str]]:
         """One battery after the other; what limits allow them all together is used up on the way."""
         unsafe: dict[str, tuple[str, str]] = {}
         share = share_of(self._limits)
         for ess in self._devices.by_id.values():
+            go_on()
             posts = self._roster.of(ess.device_id) if ess.settings.role == "ess" else []
             if posts and _is_off_grid(ess, image):
                 unsafe |= self._stand_aside(ess, posts, image)
             elif posts:
-                unsafe |= self._steer(ess, posts, image, share)
+                unsafe |= self._steer(ess, posts, image, share, go_on)
             elif not ess.settings.switches:
                 self._let_go(ess)
         return unsafe
 
     def _steer(
-        self, ess: Device, posts: list[Post], image: Image, share: Share
+        self, ess: Device, posts: list[Post], image: Image, share: Share, go_on: GoOn
     ) -> dict[str, tuple[str, str]]:
         ess_id = ess.device_id
         meter_id = next((post.meter_id for post in posts if post.meter_id is not None), None)
         connections = connections_of(ess_id, self._roster.posts, self._devices.by_id, self._limits)
         word = self._decide(ess, posts, image, share, meter_id, connections)
-        refused = self._set_points.send(ess, posts, round(word.watts))
+        refused = self._set_points.send(ess, posts, round(word.watts), go_on)
         sent = self._set_points.at_worst(ess_id)
         behind = {*connections.limits, *(post.meter_id for post in posts if post.meter_id is not None)}
         share.take(behind, sent=sent, measured=image.get(ess_id, "ActivePower"))
