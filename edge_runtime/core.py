@@ -20,6 +20,7 @@ from edge_runtime.interval import Interval
 from edge_runtime.limits import LocalLimits
 from edge_runtime.roster import Post, Roster
 from edge_runtime.set_points import SetPoints, written
+from edge_runtime.settings import DeviceSettings
 from edge_runtime.sharing import Share, share_of
 from edge_runtime.signs import SignWatch
 from edge_runtime.switching import Switchboard
@@ -83,10 +84,11 @@ class Core:
         """Take in a document at a cycle boundary; only the sections that differ touch anything."""
         changed = document.differs(self._document)
         if "modbus_devices" in changed or "profiles" in changed:
+            before = {name: device.settings for name, device in self._devices.by_id.items()}
             given_up = self._devices.load(document.devices, document.profiles)
             self._set_points.forget(given_up)
-            self._signs = SignWatch()
             self._switchboard.forget(given_up)
+            self._forget_signs(before)
         if "scheduler" in changed:
             self._roster.load(document.sections["scheduler"], document.controllers)
         if "alarms" in changed:
@@ -231,6 +233,13 @@ class Core:
             return wanted
         before = inputs.ess_watts if inputs.sent_watts is None else inputs.sent_watts
         return laws.ramped(wanted, before or 0.0, ramp * document.period_ms / 1000)
+
+    def _forget_signs(self, before: Mapping[str, DeviceSettings]) -> None:
+        """Of devices that are others now, or are read otherwise; no new limit puts a wrong sign right."""
+        after = {name: device.settings for name, device in self._devices.by_id.items()}
+        for name, settings in before.items():
+            if name not in after or after[name].signs != settings.signs:
+                self._signs.forget_device(name)
 
     def _let_go(self, ess: Device) -> None:
         """No controller drives it any more: its safe state once, then hands off."""
