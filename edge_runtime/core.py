@@ -183,14 +183,20 @@ class Core:
         return _fail_safe(ess_id, word) | refused
 
     def _stand_aside(self, ess: Device, posts: list[Post], image: Image) -> dict[str, tuple[str, str]]:
-        """Off-grid the battery makes the grid itself: nothing is sent, and the controllers begin anew."""
+        """Off-grid the battery makes the grid itself: nothing is sent, and the controllers begin anew.
+
+        What was sent last ends by itself; where it would not, the battery is left in its safe state once.
+        """
         ess_id = ess.device_id
         self._signs.forget(ess_id)
         self._set_points.forget([ess_id])
         inputs = _inputs(ess, None, image, Interval(0.0, 0.0), None)
         for post in posts:
             post.run(inputs, inputs.power)
-        return {f"_off_grid_{ess_id}": (f"{ess_id}/{GRID_MODE}", "off-grid: no set-points are sent")}
+        message = "off-grid: no set-points are sent"
+        if ess.owed and ess.settings.reversion is None and not ess.write_safe_state(insist=False):
+            message = f"{message}, but the last one still stands: {ess.trouble}"
+        return {f"_off_grid_{ess_id}": (f"{ess_id}/{GRID_MODE}", message)}
 
     def _decide(
         self,
