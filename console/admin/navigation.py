@@ -15,6 +15,7 @@ _GROUPS: list[tuple[str | None, list[Entry]]] = [
         [
             ("Fleet", "monitoring", "console_fleet", "read"),
             ("Alerts", "warning", "console_alerts", "read"),
+            ("Holds", "pause_circle", "console_holds", "read"),
             ("Rollouts", "rocket_launch", "console_rollouts", "read"),
             ("Waiting for approval", "approval", "console_waiting", "read"),
             ("History", "history", "console_history", "read"),

@@ -43,6 +43,7 @@ ACTS = {
     "retry": "rollback",
     "apply": "publish",
     "hold": "rollback",
+    "review": "rollback",
     "release": "rollback",
     "token": "manage_keys",
 }
@@ -174,6 +175,7 @@ SITE: dict[str, dict[str, Page]] = {
     # Lists of what is theirs; whose memberships ended sees empty ones.
     "admin/fleet/": _both(ANYBODY, NO_POST),
     "admin/alerts/": _both(ANYBODY, NO_POST),
+    "admin/holds/": _both(ANYBODY, NO_POST),
     "admin/service-levels/": _both(ANYBODY, NO_POST),
     ALERT: _both(Page("read", foreign=MISSING), NO_POST),
     f"{ALERT}act/<str:verb>/": _both(
