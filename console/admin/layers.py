@@ -281,7 +281,11 @@ def preview_of(answer: Any, page: Page) -> dict[str, Any]:
     return {
         "sentence": words.sentence(told),
         "groups": [
-            {"edges": group.edges, "sections": group.sections, "more": max(0, len(group.edges) - 10)}
+            {
+                "reach": words.count(len(group.edges), "edge"),
+                "sections": group.sections,
+                **forecast_words.all_named(group.edges),
+            }
             for group in words.groups(told["affected"])
         ],
         "operations": operations,
