@@ -1,6 +1,7 @@
 """Journal entries as both of the people's doors show them."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from edges import journals
@@ -22,6 +23,7 @@ def entry_item(entry: JournalEntry) -> dict[str, Any]:
     }
 
 
-def timeline(edge: Edge, most: int) -> Iterable[dict[str, Any]]:
+def timeline(edge: Edge, most: int, *, before: datetime | None = None) -> Iterable[dict[str, Any]]:
     """The newest notes for an edge's page, of itself and of its site. Two queries."""
-    return [entry_item(entry) for entry in journals.of_edge(edge).order_by("-at", "-id")[:most]]
+    rows = journals.of_edge(edge) if before is None else journals.of_edge(edge).filter(at__lt=before)
+    return [entry_item(entry) for entry in rows.order_by("-at", "-id")[:most]]

@@ -30,7 +30,7 @@ from edges.words import LATE_AFTER_HEARTBEATS
 from monitoring import acts, telling
 from monitoring.models import Alert
 
-MOST, MOST_EDGES = 50, 500
+MOST, MOST_EDGES = 50, 200
 HOURS = {"1": "an hour", "4": "4 hours", "24": "a day", "168": "a week", "720": "30 days"}
 ACTS = {
     "acknowledge": ("Acknowledge", "You own this alert from now on; others see your name."),
@@ -84,9 +84,8 @@ def alerts_page(request: HttpRequest) -> HttpResponseBase:
     rows = telling.in_state(visible(request), state)
     if chosen:
         rows = rows.filter(organization__code=chosen)
-    given = request.GET.get("page", "")
-    number = int(given) if given.isascii() and given.isdigit() and 0 < len(given) < 7 else 1
-    begin = (max(number, 1) - 1) * MOST
+    number = _page(request)
+    begin = (number - 1) * MOST
     found = list(rows.order_by("-opened_at", "-id")[begin : begin + MOST + 1])
     counts = telling.reach_of([one.pk for one in found], _edges(request))
     context = {
@@ -103,6 +102,11 @@ def alerts_page(request: HttpRequest) -> HttpResponseBase:
         "older": number + 1 if len(found) > MOST else 0,
     }
     return TemplateResponse(request, "console/alerts.html", context)
+
+
+def _page(request: HttpRequest) -> int:
+    given = request.GET.get("page", "")
+    return max(int(given), 1) if given.isascii() and given.isdigit() and len(given) < 7 else 1
 
 
 def _quiet(request: HttpRequest, organization: str, now: datetime) -> str:
@@ -154,7 +158,7 @@ def alert_page(request: HttpRequest, alert: UUID) -> HttpResponseBase:
     row, seen = _found(request, alert, "read")
     now: datetime = request.now  # type: ignore[attr-defined]
     reach = telling.reach_of([row.pk], seen)[row.pk]
-    told = _line(row, reach, now)
+    told, number = _line(row, reach, now), _page(request)
     names = [] if row.resolved_at or not _may_act(request, row.pk) else list(ACTS)
     names = [name for name in names if name != ("mute" if told["muted_until"] else "unmute")]
     context = {
@@ -162,8 +166,10 @@ def alert_page(request: HttpRequest, alert: UUID) -> HttpResponseBase:
         "title": row.what,
         "zone": row.organization.time_zone,
         "alert": told,
-        "edges": [_edge(one.edge, one.since) for one in _first(telling.reached(row.pk, seen))],
-        "more": max(0, reach - MOST_EDGES),
+        "edges": [_edge(one.edge, one.since) for one in _one_page(telling.reached(row.pk, seen), number)],
+        "page": number,
+        "newer": number - 1,
+        "older": number + 1 if reach > number * MOST_EDGES else 0,
         "history": telling.history(row.pk),
         "acts": [
             {
@@ -177,8 +183,8 @@ def alert_page(request: HttpRequest, alert: UUID) -> HttpResponseBase:
     return TemplateResponse(request, "console/alert.html", context)
 
 
-def _first(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return rows.order_by("edge__edge_id")[:MOST_EDGES]
+def _one_page(rows: QuerySet[Any], number: int) -> QuerySet[Any]:
+    return rows.order_by("edge__edge_id")[(number - 1) * MOST_EDGES : number * MOST_EDGES]
 
 
 def _edge(edge: Edge, since: datetime) -> dict[str, Any]:

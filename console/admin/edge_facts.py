@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from configs.models import Hold, Version
-from console.admin import edge_story, hold_pages
+from console.admin import edge_story, edge_timeline, hold_pages
 from console.admin.acts import ACTS
 from console.admin.links import layer_address
 from console.api import reach
@@ -29,7 +29,7 @@ TONES = {
     "drifted": "bad",
     "offline": "bad",
 }
-SHOWN_VERSIONS = 10
+SHOWN_VERSIONS, SHOWN_HOLDS = 16, 16
 
 
 def badge(word: str) -> SafeString:
@@ -96,11 +96,16 @@ def gap(edge: Edge) -> dict[str, int] | None:
     return {"running": status.running_version, "desired": head.version}
 
 
-def context(edge: Edge, who: OperatorPrincipal, now: datetime) -> dict[str, Any]:
+def context(
+    edge: Edge, who: OperatorPrincipal, now: datetime, *, before: datetime | None = None
+) -> dict[str, Any]:
+    """`before`: where the timeline begins."""
     said = words.describe(edge, now=now)
     status = getattr(edge, "status", None)
-    hold = Hold.objects.filter(edge=edge, released_at=None).first()
+    holds = list(Hold.objects.filter(edge=edge).order_by("-created_at")[:SHOWN_HOLDS])
+    hold = next((one for one in holds if one.released_at is None), None)
     newest = versions(edge)
+    timeline, older = edge_timeline.page(edge, newest, holds, before=before)
     return {
         "edge": edge,
         "edge_words": [badge(said.headline), *(badge(flag) for flag in said.flags if flag != said.headline)],
@@ -115,7 +120,9 @@ def context(edge: Edge, who: OperatorPrincipal, now: datetime) -> dict[str, Any]
         "edge_time": edge_story.local_time(edge, now),
         "edge_why": edge_story.why(edge, said, newest),
         "edge_parts": edge_story.parts(edge),
-        "edge_timeline": edge_story.timeline(edge, newest),
+        "edge_timeline": timeline,
+        "edge_older": older,
+        "edge_is_older": before is not None,
         "edge_may_edit": reach.may(who, "edit", edge.organization_id, edge.site_id),
         "edge_keys": [
             {"key": key, "state": key_state(key, now), "revoke": _revoke(edge, key, who)}

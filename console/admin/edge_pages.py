@@ -14,7 +14,7 @@ from django.urls import path
 from configs import comparing, history, holding
 from configs.changes import Actor
 from configs.refusals import ChangeRefused, Refusal
-from console.admin import draft_bar, edge_facts, running_words
+from console.admin import draft_bar, edge_facts, rolling_page, running_words
 from console.admin.acts import ACTS, Deed, EdgeAct
 from console.admin.leaves import leaves
 from console.admin.links import edge_address
@@ -33,6 +33,7 @@ from edges.roles import Act
 class ActForm(forms.Form):
     reason = forms.CharField(max_length=500)
     to_version = forms.IntegerField(required=False, min_value=1)
+    seen = forms.IntegerField(required=False)
     review_on = forms.DateField(required=False)
     preview_digest = forms.CharField(required=False, max_length=64)
 
@@ -59,10 +60,13 @@ def act_page(request: HttpRequest, edge_uid: UUID, name: str) -> HttpResponseBas
         raise Http404
     act = ACTS[name]
     edge = found(request, edge_uid, act.act)
+    is_done = request.method == "POST" and request.POST.get("step") != "look"
     kind = ReviewForm if act.asks == "new_review_on" else ActForm
-    form = kind(request.POST if request.method == "POST" else None)
+    form = kind(request.POST if is_done else None, initial=request.POST.dict())
     context: dict[str, Any] = {"act": act, "form": form, "versions": _versions(edge, act)}
-    if request.method == "POST" and form.is_valid():
+    if act.asks == "to_version":
+        context |= rolling_page.going_back(edge, context["versions"], request.POST.get("to_version", ""))
+    if is_done and form.is_valid() and not rolling_page.is_asked(form, context):
         try:
             outcome = act.does(_deed(request, edge, form))
         except (Refusal, EdgesError) as refused:

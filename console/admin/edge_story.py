@@ -1,4 +1,4 @@
-"""What one edge has to tell: why it failed, how its parts are, what happened to it lately."""
+"""What one edge has to tell: why it failed, and how its parts are."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,15 +7,13 @@ from typing import Any
 from configs import history
 from configs.models import Version
 from configs.refusals import Refusal
-from console import journal
 from console.admin import clocks
 from console.admin.forecast_words import value
 from console.admin.links import change_address
 from edge_protocol.pointers import MISSING
-from edges.models import Edge, RunningChange
+from edges.models import Edge
 from edges.words import BAD, Words
 
-MOST_EVENTS = 15
 MOST_DIFFERENT = 12
 PARTS = {"core_cycle": "Cycle and overruns", "controllers": "Controllers", "devices": "Devices"}
 ENDED = {
@@ -99,35 +97,3 @@ def told(leaves: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
         }
         for one in leaves
     ]
-
-
-def timeline(edge: Edge, versions: Sequence[Version]) -> list[dict[str, Any]]:
-    """What was published, what it ran, what people noted, newest first. Three queries."""
-    events = [_published(one) for one in versions]
-    changes = RunningChange.objects.filter(edge=edge).order_by("-at", "-id")[:MOST_EVENTS]
-    events += [_ran(one) for one in changes]
-    events += [_noted(one) for one in journal.timeline(edge, MOST_EVENTS) if not one["corrected_by"]]
-    return sorted(events, key=lambda one: one["at"], reverse=True)[:MOST_EVENTS]
-
-
-def _published(version: Version) -> dict[str, Any]:
-    change = version.change_set
-    return {
-        "at": version.timestamp,
-        "what": "published",
-        "text": f"version {version.number}: {change.reason}",
-        "by": change.author,
-        "address": change_address(version.change_set_id),
-        "link": f"#{change.number}",
-    }
-
-
-def _ran(change: RunningChange) -> dict[str, Any]:
-    before = f" after {change.from_version}" if change.from_version else ""
-    because = f" ({change.code})" if change.code else ""
-    running = f"version {change.to_version}" if change.to_version else "nothing"
-    return {"at": change.at, "what": "runs", "text": f"{running}{before}{because}", "by": ""}
-
-
-def _noted(note: Mapping[str, Any]) -> dict[str, Any]:
-    return {"at": note["at"], "what": "note", "text": note["text"], "by": note["by"]}

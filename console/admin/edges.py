@@ -94,7 +94,12 @@ class EdgeAdmin(HistoricAdmin):
         edge = self.get_object(request, object_id)
         more = {}
         if edge:
-            more = edge_facts.context(edge, person(request), request.now)  # type: ignore[attr-defined]
+            more = edge_facts.context(
+                edge,
+                person(request),
+                request.now,  # type: ignore[attr-defined]
+                before=_before(request),
+            )
             more["drafts"] = draft_bar.bar(request, [edge.organization_id])
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
@@ -117,6 +122,15 @@ class EdgeAdmin(HistoricAdmin):
             **values,
         )
         obj.__dict__.update(made.__dict__)
+
+
+def _before(request: HttpRequest) -> datetime | None:
+    """Where the timeline begins; an address that says no instant begins now."""
+    try:
+        found = datetime.fromisoformat(request.GET.get("before", ""))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 class CheckedTags:

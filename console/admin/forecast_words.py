@@ -72,22 +72,30 @@ def sentence(found: Forecast) -> str:
     return f"{going}No other edge changes." if going else "No edge changes now, but the layers do."
 
 
-def left_out(found: Forecast, why_not: Mapping[str, tuple[str, str]] = words.WHY) -> list[dict[str, str]]:
+def left_out(found: Forecast, why_not: Mapping[str, tuple[str, str]] = words.WHY) -> list[dict[str, Any]]:
     """Who gets nothing, why, and by name: what hides a change is what people look for."""
     rows = []
     for why, names in sorted(found.left_out.items()):
         text = why_not[why][len(names) > 1]
-        rows.append(
-            {"count": f"{len(names):,}", "text": text, "names": words.named(sorted(names), most=NAMED)}
-        )
+        rows.append({"count": f"{len(names):,}", "text": text, **all_named(sorted(names))})
     return rows
+
+
+def all_named(names: Sequence[str]) -> dict[str, Any]:
+    """The first by name; where there are more, every one, to be opened."""
+    more = len(names) > NAMED
+    return {
+        "names": words.named(names, most=NAMED),
+        "every": ", ".join(names) if more else "",
+        "every_count": f"{len(names):,}",
+    }
 
 
 def groups(differences: Iterable[Difference]) -> list[dict[str, Any]]:
     return [
         {
             "reach": reach(one.edges),
-            "names": words.named([place.edge_id for place in one.edges], most=NAMED),
+            **all_named([place.edge_id for place in one.edges]),
             "sections": ", ".join(one.sections),
             "leaves": [leaf(changed) for changed in (one.leaves or ())[:MOST_LEAVES]],
             "more": max(0, len(one.leaves or ()) - MOST_LEAVES),

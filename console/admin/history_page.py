@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -127,17 +127,18 @@ def _address(asked: dict[str, str], **more: Any) -> str:
 
 
 def lines(changes: Sequence[ChangeSet]) -> list[dict[str, Any]]:
-    """Three queries for any number."""
+    """Four queries for any number, however long the changes are."""
     keys = [one.pk for one in changes]
-    steps = _steps(keys)
+    steps = _steps(keys, most=MOST_STEPS)
+    counts = dict(_operations(keys).order_by().values_list("change_set").annotate(number=Count("pk")))
     outcomes = _outcomes({one.organization_id for one in changes}, keys)
     rollouts = dict(Rollout.objects.filter(change_set__in=keys).values_list("change_set_id", "id"))
     return [
         {
             "change": one,
             "address": reverse("admin:configs_changeset_change", args=[one.pk]),
-            "steps": steps.get(one.pk, [])[:MOST_STEPS],
-            "more": max(0, len(steps.get(one.pk, [])) - MOST_STEPS),
+            "steps": steps.get(one.pk, []),
+            "more": max(0, counts.get(one.pk, 0) - MOST_STEPS),
             "outcome": outcomes.get(one.pk, "no edge got a version"),
             "rollout": rollout_pages.address(rollouts[one.pk]) if one.pk in rollouts else "",
         }
@@ -145,9 +146,15 @@ def lines(changes: Sequence[ChangeSet]) -> list[dict[str, Any]]:
     ]
 
 
-def _steps(keys: Iterable[UUID]) -> dict[UUID, list[str]]:
+def _operations(keys: Iterable[UUID]) -> QuerySet[Operation]:
+    return Operation.objects.filter(change_set__in=list(keys))
+
+
+def _steps(keys: Iterable[UUID], *, most: int | None = None) -> dict[UUID, list[str]]:
+    """Of each change set, or its first: positions count from 0."""
+    rows = _operations(keys) if most is None else _operations(keys).filter(position__lt=most)
     found: dict[UUID, list[str]] = {}
-    for row in Operation.objects.filter(change_set__in=list(keys)).order_by("change_set", "position"):
+    for row in rows.order_by("change_set", "position"):
         found.setdefault(row.change_set_id, []).append(told(row))
     return found
 

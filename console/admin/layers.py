@@ -18,6 +18,7 @@ from configs.changes import Actor, Address, Operation
 from configs.refusals import ChangeRefused, Refusal, StaleLayer
 from console.admin import (
     draft_bar,
+    forecast_words,
     json_box,
     layer_drafts,
     layer_moves,
@@ -279,7 +280,11 @@ def preview_of(answer: Any, page: Page) -> dict[str, Any]:
     return {
         "sentence": words.sentence(told),
         "groups": [
-            {"edges": group.edges, "sections": group.sections, "more": max(0, len(group.edges) - 10)}
+            {
+                "reach": words.count(len(group.edges), "edge"),
+                "sections": group.sections,
+                **forecast_words.all_named(group.edges),
+            }
             for group in words.groups(told["affected"])
         ],
         "operations": operations,

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
@@ -20,6 +20,8 @@ from console.admin.scoping import HistoricAdmin, ScopedAdmin, granted, somewhere
 from console.admin.site import desk
 from edges.models import EdgeEvent, OperatorToken, Organization
 from edges.roles import Act
+
+MOST_STEPS = 50
 
 
 class ChangeSetAdmin(ScopedAdmin):
@@ -46,7 +48,10 @@ class ChangeSetAdmin(ScopedAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Read once: this page asks, and then the stock page that it stands in."""
         if not hasattr(request, "change_set"):
-            request.change_set = super().get_object(request, object_id, from_field)  # type: ignore[attr-defined]
+            row = super().get_object(request, object_id, from_field)
+            if row is not None:
+                row.steps_page = paging(request)
+            request.change_set = row  # type: ignore[attr-defined]
         return request.change_set  # type: ignore[attr-defined]
 
     def change_view(
@@ -69,9 +74,33 @@ class ChangeSetAdmin(ScopedAdmin):
         return shown
 
     def _steps(self, change: ChangeSet) -> SafeString:
-        rows = Operation.objects.filter(change_set=change).order_by("position")
-        lines = [format_html("<li>{}</li>", told(row)) for row in rows]
-        return format_html('<ul class="ems-list">{}</ul>{}', SafeString("".join(lines)), way_on(change))
+        number = getattr(change, "steps_page", 1)
+        begin = (number - 1) * MOST_STEPS
+        every = Operation.objects.filter(change_set=change).order_by("position")
+        rows = list(every[begin : begin + MOST_STEPS + 1])
+        lines = [format_html("<li>{}</li>", told(row)) for row in rows[:MOST_STEPS]]
+        is_all = number == 1 and len(rows) <= MOST_STEPS
+        more = SafeString("") if is_all else _pages(number, every.count())
+        return format_html(
+            '<ul class="ems-list">{}</ul>{}{}', SafeString("".join(lines)), more, way_on(change)
+        )
+
+
+def paging(request: HttpRequest) -> int:
+    """Which page of the steps is asked for: `?steps=2`."""
+    given = request.GET.get("steps", "")
+    return max(int(given), 1) if given.isascii() and given.isdigit() and len(given) < 7 else 1
+
+
+def _pages(number: int, steps: int) -> SafeString:
+    """Where the steps of a long change go on."""
+    pages = (steps + MOST_STEPS - 1) // MOST_STEPS
+    ways = [(number - 1, "Steps before")] if number > 1 else []
+    ways += [(number + 1, "Steps after")] if number < pages else []
+    links = format_html_join(" ", '<a class="ems-link" href="?steps={}">{}</a>', ways)
+    return format_html(
+        '<p class="ems-row"><span>Page {} of {} of {} steps</span>{}</p>', number, pages, f"{steps:,}", links
+    )
 
 
 class VersionAdmin(ScopedAdmin):

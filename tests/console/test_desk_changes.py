@@ -158,7 +158,13 @@ def test_an_act_says_its_reach_before_it_happens(published: build.Cast) -> None:
 def test_a_rollback_holds_the_edge_and_release_is_offered(published: build.Cast, alice: Caller) -> None:
     alice("PUT", "/organizations/acme/layers/organization/acme", slower(), If_Match='"1"')
     client = signed_in(published.alice)
-    assert act(client, published, "rollback", reason="It hums", to_version="1").status_code == 302
+    unseen = act(client, published, "rollback", reason="It hums", to_version="1")
+    assert (unseen.status_code, "period_ms</code>: 2,000 → 1,000" in text(unseen)) == (200, True)
+    assert ('name="seen" value="1"' in text(unseen), 'value="It hums"' in text(unseen)) == (True, True)
+    look = text(act(client, published, "rollback", reason="", to_version="1", step="look"))
+    assert ("period_ms</code>: 2,000 → 1,000" in look, "required.<" in look) == (True, False)
+    done = act(client, published, "rollback", reason="It hums", to_version="1", seen="1")
+    assert done.status_code == 302
     with tenancy.scope([published.acme.pk]):
         assert Version.objects.filter(edge=published.acme_north).latest("number").content_of == 1
         assert Hold.objects.filter(edge=published.acme_north, released_at=None).exists()

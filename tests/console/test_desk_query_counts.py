@@ -17,6 +17,7 @@ TENANTS = "set_config('ems.orgs'"  # once a page; once more here, for the transa
 MOST = 12 - 1
 # What a page asks for itself after it has come: a change worked out over the whole fleet.
 MOST_WORKED_OUT = 30
+BRANCH = 1  # a list that was empty asks for a clock; growth with what is around would show as many
 SHOWN = 200
 
 
@@ -62,6 +63,6 @@ def test_no_page_takes_many_queries_or_more_in_a_larger_organization(trust: Trus
     wrong = [
         f"{address}: {before[address]} -> {after[address]}, at most {most[address]}"
         for address in most
-        if after[address] > (before[address][0], min(most[address], before[address][1]))
+        if after[address] > (before[address][0], min(most[address], before[address][1] + BRANCH))
     ]
     assert not wrong, "\n".join(wrong)

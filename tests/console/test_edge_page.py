@@ -1,13 +1,17 @@
 """One edge on the desk: why it failed, its parts, what happened; versions and neighbours beside it."""
 
 import re
+from datetime import timedelta
+from urllib.parse import unquote
+from uuid import uuid4
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from configs.models import Hold
 from edges import journals, tenancy
-from edges.models import EdgeHead, EdgeStatus, RunningChange
+from edges.models import EdgeEvent, EdgeHead, EdgeStatus, RunningChange
 from tests import build
 from tests.console.conftest import Caller
 from tests.console.test_desk import page, signed_in, text
@@ -71,6 +75,35 @@ def test_a_healthy_edge_shows_its_parts_and_what_happened(published: build.Cast)
     assert f"local time ({edge.site.time_zone})" in told
 
 
+def test_the_timeline_goes_back_to_the_beginning(published: build.Cast) -> None:
+    edge, acme = published.acme_north, published.acme
+    with tenancy.scope([acme.pk]):
+        for number in range(20):
+            EdgeEvent.objects.create(
+                organization=acme, edge=edge, event_id=uuid4(), seq=number,
+                type="alarm", code=f"hot-{number:02}",
+                at=build.NOW + timedelta(days=3, minutes=number), received_at=build.NOW,
+            )  # fmt: skip
+        Hold.objects.create(
+            organization=acme, edge=edge, source="operator", by="bob", reason="Works",
+            created_at=build.NOW + timedelta(days=1), released_at=build.NOW + timedelta(days=4),
+            released_by="alice",
+        )  # fmt: skip
+    client = signed_in(published.alice)
+    seen, query = "", {}
+    for _ in range(3):
+        shown = text(page(client, "edges_edge_change", edge.pk, **query))
+        seen += shown[shown.index('id="timeline"') : shown.index('id="versions"')]
+        older = re.search(r'href="\?before=([^#"]+)#timeline"', shown)
+        if not older:
+            break
+        query = {"before": unquote(older[1])}
+    assert not older
+    assert [seen.count(f"hot-{number:02}") for number in range(20)] == [1] * 20
+    assert [seen.count(word) for word in (">held<", ">released<", ">published<")] == [1, 1, 1]
+    assert seen.index(">released<") < seen.index("hot-19") < seen.index(">held<")
+
+
 def test_the_page_takes_few_queries(published: build.Cast) -> None:
     client = signed_in(published.alice)
     address = reverse("admin:edges_edge_change", args=[published.acme_north.pk])
@@ -105,3 +138,11 @@ def test_one_edge_beside_another(published: build.Cast, alice: Caller) -> None:
     assert (foreign.status_code, unknown.status_code) == (422, 422)
     for answer in (foreign, unknown):
         assert "There is no edge" in text(answer)
+
+
+def test_the_alerts_that_reached_it_are_in_its_timeline(alerts: dict[str, str], cast: build.Cast) -> None:
+    told = shown(cast)
+    assert (f"/admin/alerts/{alerts['clock']}/" in told, f"/admin/alerts/{alerts['safe_mode']}/" in told) == (
+        True,
+        False,
+    )
