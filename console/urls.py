@@ -87,6 +87,7 @@ CHANGE_SET = [
     path("request-approval", timed.RequestApproval.as_view(), name="change-set-request-approval"),
     path("approve", timed.Approve.as_view(), name="change-set-approve"),
     path("reject", timed.Reject.as_view(), name="change-set-reject"),
+    path("take-back", timed.TakeBack.as_view(), name="change-set-take-back"),
     path("cancel", change_sets.Cancel.as_view(), name="change-set-cancel"),
     path("rollout", rollouts.Start.as_view(), name="change-set-rollout"),
 ]
@@ -115,6 +116,7 @@ EDGE = [
     path("retry", acts.Retry.as_view(), name="retry"),
     path("apply", acts.Apply.as_view(), name="apply"),
     path("hold", acts.Hold.as_view(), name="hold"),
+    path("hold/review", acts.Review.as_view(), name="hold-review"),
     path("release", acts.Release.as_view(), name="release"),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [

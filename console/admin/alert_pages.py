@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from configs.changes import Actor
 from configs.refusals import Refusal
 from console import fleet
+from console.admin import cloud
 from console.admin.links import edge_address
 from console.admin.scoping import as_page, granted
 from console.admin.site import desk, person
@@ -91,6 +92,7 @@ def alerts_page(request: HttpRequest) -> HttpResponseBase:
     context = {
         **desk.each_context(request),
         "title": "Alerts",
+        "cloud": cloud.troubles(request),
         "states": telling.STATES,
         "state": state,
         "organizations": list(Organization.objects.order_by("name")),
@@ -158,6 +160,7 @@ def alert_page(request: HttpRequest, alert: UUID) -> HttpResponseBase:
     context = {
         **desk.each_context(request),
         "title": row.what,
+        "zone": row.organization.time_zone,
         "alert": told,
         "edges": [_edge(one.edge, one.since) for one in _first(telling.reached(row.pk, seen))],
         "more": max(0, reach - MOST_EDGES),

@@ -13,10 +13,18 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
-from configs import layers, signing
+from configs import layers, rebasing, signing
 from configs.changes import Actor, Address, Operation
 from configs.refusals import ChangeRefused, Refusal, StaleLayer
-from console.admin import draft_bar, forecast_words, json_box, layer_drafts, layer_rollouts, words
+from console.admin import (
+    draft_bar,
+    json_box,
+    layer_drafts,
+    layer_moves,
+    layer_rollouts,
+    wide,
+    words,
+)
 from console.admin.site import desk, person
 from console.api import reach
 from doors.bodies import MAX_DEPTH, OPERATOR_BYTES
@@ -47,11 +55,9 @@ class BoxForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
-        needed = given.get("needs_count")
-        if needed and self.data.get("step") == "publish" and given.get("count") != needed:
-            raise forms.ValidationError(
-                f"Type {needed}, the number of edges, to publish to all of them at once."
-            )
+        missing = wide.uncounted(given) if self.data.get("step") == "publish" else ""
+        if missing:
+            raise forms.ValidationError(missing)
         return given
 
 
@@ -66,6 +72,7 @@ class Page:
     steps: list[Operation] = field(default_factory=list)
     preview: dict[str, Any] | None = None
     is_drafted: bool = False
+    moved: dict[str, Any] | None = None
 
 
 def layer_page(request: HttpRequest, org: str, scope: str, target: str) -> HttpResponseBase:
@@ -109,8 +116,9 @@ def _posted(request: HttpRequest, organization: Organization, address: Address) 
     except ChangeRefused as refused:
         page.errors = errors_of(refused, page.text, address)
     except Refusal as refused:
-        kept = layer_drafts.KEPT if isinstance(refused, StaleLayer) else ""
-        page.errors = [{"detail": refused.detail + kept}]
+        is_stale = isinstance(refused, StaleLayer)
+        page.errors = [{"detail": refused.detail + (layer_drafts.KEPT if is_stale else "")}]
+        page.moved = layer_moves.told(organization, address, page.revision) if is_stale else None
     else:
         if done is not None:
             return done
@@ -131,6 +139,8 @@ def _done(
             request, organization, address, body, revision=page.revision, reason=page.reason
         )
     step = request.POST.get("step")
+    if step == "keep":
+        body = _on_top(organization, address, body, page)
     seen = given["previewed"] == text_digest(page.text)
     digest = given["preview_digest"] if step in ("publish", "roll_out") and seen else None
     if digest and step == "roll_out":
@@ -140,6 +150,15 @@ def _done(
         return _published(request, answer)
     page.preview = preview_of(answer, page)
     return None
+
+
+def _on_top(organization: Organization, address: Address, body: dict[str, Any], page: Page) -> dict[str, Any]:
+    """What was typed, on top of the newest, becomes the text of the page. Errors: Refusal."""
+    newest, number = rebasing.onto_newest(
+        organization_id=organization.pk, address=address, body=body, revision=page.revision
+    )
+    page.text, page.revision = pretty(newest), number
+    return newest
 
 
 def _parsed(page: Page) -> dict[str, Any] | None:
@@ -208,6 +227,8 @@ def _show(
         "introduction": introduction,
         "page": page,
         "preview": page.preview,
+        "moved": page.moved,
+        "organization": organization,
         "errors": page.errors,
         "may_publish": may_publish,
         "drafts": draft_bar.bar(request, [organization.pk]),
@@ -276,7 +297,7 @@ def preview_of(answer: Any, page: Page) -> dict[str, Any]:
         "text_digest": text_digest(page.text),
         "publishable": bool(operations),
         "can_be_let_out": bool(edges),
-        "is_wide": forecast_words.is_wide(edges, edges + len(told["unaffected"])),
+        "is_wide": wide.is_wide(edges, edges + len(told["unaffected"])),
         "edges": edges,
         "publish_label": f"Publish to {words.count(edges, 'edge')}"
         if edges

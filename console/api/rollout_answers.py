@@ -47,6 +47,7 @@ class FailureGroup(s.Serializer[Any]):
 
 class WaitingAnswer(s.Serializer[Any]):
     count = s.IntegerField()
+    offline = s.IntegerField(help_text="Of them, not heard for half an hour or never")
     edges = s.ListField(child=s.CharField(), help_text="The first 20")
 
 
@@ -64,6 +65,7 @@ class RolloutDetail(RolloutAnswer):
     policy = s.DictField()
     due_at = s.DateTimeField(allow_null=True, help_text="When it is looked at again without a report")
     skipped = s.DictField(child=s.IntegerField(), help_text="Edges passed by, by reason")
+    gone = s.DictField(child=s.IntegerField(), help_text="Edges that left meanwhile: retired, moved")
     waves = WaveAnswer(many=True, help_text="The last one holds the stragglers")
     failures = FailureGroup(many=True)
     waiting = WaitingAnswer(help_text="Edges still on what is being taken back")
