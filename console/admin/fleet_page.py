@@ -34,7 +34,11 @@ A_PAGE = 50
 MOST_CAUSES = 10
 MOST_ROLLOUTS = 10
 SAMPLE = 5
-FILTERS = ("organization", "site", "word", "text", "cause")
+FILTERS = ("organization", "site", "word", "flag", "tag", "version", "text", "cause")
+# What the line of truth counts, whatever else is asked for.
+PLACES = ("organization", "site")
+LATE = "late"  # a word of the link, looked for like the flags
+FLAGS = ("held", "staged", "clock", "safe_mode", "trust_stale", LATE)
 # Outside the counts, and still to be found.
 APART = (Stage.COMMISSIONING.value, Stage.RETIRED.value)
 # What a line of the table reads; the rest of a status (health, sync, schemas) can be long.
@@ -67,7 +71,7 @@ def fleet_page(request: HttpRequest) -> HttpResponseBase:
     asked = {name: request.GET.get(name, "").strip() for name in FILTERS}
     organizations = list(Organization.objects.order_by("name"))
     rows = _within(request, asked)
-    groups = alike.groups(rows, now, matching=_text(asked))
+    groups = alike.groups(rows, now, matching=_narrowed(asked))
     chosen = [group for group in groups if _is_asked(group, asked)]
     found = sum(group.matching for group in chosen)
     number, pages = _place(request, found)
@@ -83,6 +87,7 @@ def fleet_page(request: HttpRequest) -> HttpResponseBase:
         .order_by("organization__name", "name")
         .values("code", "name", "organization__code", "organization__name"),
         "words": [*words.HEADLINES, *APART],
+        "flags": FLAGS,
         "truth": truth(groups, asked),
         "rollouts": _under_way(request, asked, now),
         "causes": causes(groups, asked),
@@ -112,13 +117,21 @@ def _within(request: HttpRequest, asked: Mapping[str, str]) -> QuerySet[Edge]:
     return rows
 
 
-def _text(asked: Mapping[str, str]) -> Q | None:
-    text = asked["text"]
-    return Q(edge_id__icontains=text) | Q(name__icontains=text) if text else None
+def _narrowed(asked: Mapping[str, str]) -> Q | None:
+    """By text, tag and the version that runs; what is no number is the version of no edge."""
+    text, version = asked["text"], asked["version"]
+    found = Q(edge_id__icontains=text) | Q(name__icontains=text) if text else Q()
+    found &= Q(tags__contains=[asked["tag"]]) if asked["tag"] else Q()
+    if version:
+        is_number = version.isascii() and version.isdigit() and len(version) < 10
+        found &= Q(status__running_version=int(version)) if is_number else Q(pk__in=[])
+    return found or None
 
 
 def _is_asked(group: Group, asked: Mapping[str, str]) -> bool:
     if asked["cause"] and not (_has_failed(group) and _digest(group.cause) == asked["cause"]):
+        return False
+    if asked["flag"] and asked["flag"] not in (*group.said.flags, group.said.link):
         return False
     return fleet.word(group) == asked["word"] if asked["word"] else group.stage != Stage.RETIRED
 
@@ -135,17 +148,17 @@ def _digest(cause: tuple[str, str]) -> str:
 def matching(request: HttpRequest, asked: Mapping[str, str], now: datetime) -> QuerySet[Edge]:
     """Every edge that a fleet's filter shows. Two queries."""
     rows = _within(request, asked)
-    groups = alike.groups(rows, now, matching=_text(asked))
+    groups = alike.groups(rows, now, matching=_narrowed(asked))
     return _chosen(rows, [group for group in groups if _is_asked(group, asked)], asked, now)
 
 
 def _chosen(
     rows: QuerySet[Edge], chosen: Sequence[Group], asked: Mapping[str, str], now: datetime
 ) -> QuerySet[Edge]:
-    text = _text(asked)
-    rows = rows.filter(text) if text is not None else rows
+    narrowed = _narrowed(asked)
+    rows = rows.filter(narrowed) if narrowed is not None else rows
     rows = rows.filter(stage__in={group.stage for group in chosen})
-    if asked["cause"] or asked["word"] not in ("", *APART):
+    if asked["cause"] or asked["flag"] or asked["word"] not in ("", *APART):
         rows = alike.of_groups(rows, chosen, now)
     if asked["cause"] and chosen:
         code, detail = chosen[0].cause
@@ -183,7 +196,7 @@ def truth(groups: Sequence[Group], asked: Mapping[str, str]) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     for group in groups:
         counts[fleet.word(group)] += group.number
-    within = {**asked, "word": "", "text": "", "cause": ""}
+    within = {name: asked[name] for name in PLACES}
     return {
         "good": f"{counts['in_sync']:,}",
         "good_address": _address(within, word="in_sync"),
@@ -217,7 +230,7 @@ def causes(groups: Iterable[Group], asked: Mapping[str, str]) -> list[dict[str, 
         for cause, found in failed.items()
     ]
     told.sort(key=lambda one: one[:2], reverse=True)
-    within = {**asked, "word": "", "text": ""}
+    within = {name: asked[name] for name in PLACES}
     return [
         {
             "code": cause[0] or "no code",
