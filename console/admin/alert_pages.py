@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -28,6 +29,7 @@ from edges.models import Edge, EdgeStatus, Organization
 from edges.roles import Act
 from edges.words import LATE_AFTER_HEARTBEATS
 from monitoring import acts, telling
+from monitoring.causes import NEXT
 from monitoring.models import Alert
 
 MOST, MOST_EDGES = 50, 200
@@ -84,6 +86,10 @@ def alerts_page(request: HttpRequest) -> HttpResponseBase:
     rows = telling.in_state(visible(request), state)
     if chosen:
         rows = rows.filter(organization__code=chosen)
+    kind, muted = request.GET.get("kind", ""), request.GET.get("muted", "")
+    rows = rows.filter(kind=kind) if kind else rows
+    is_muted = Q(muted_until__gt=now)
+    rows = rows.filter(is_muted) if muted == "yes" else rows.exclude(is_muted) if muted == "no" else rows
     number = _page(request)
     begin = (number - 1) * MOST
     found = list(rows.order_by("-opened_at", "-id")[begin : begin + MOST + 1])
@@ -97,7 +103,11 @@ def alerts_page(request: HttpRequest) -> HttpResponseBase:
         "organizations": list(Organization.objects.order_by("name")),
         "chosen": chosen,
         "alerts": [_line(one, counts[one.pk], now) for one in found[:MOST]],
-        "quiet": "" if found or state != "open" else _quiet(request, chosen, now),
+        "kinds": sorted(NEXT),
+        "kind": kind,
+        "muted": muted,
+        "kept": urlencode({"state": state, "organization": chosen, "kind": kind, "muted": muted}),
+        "quiet": "" if found or state != "open" or kind or muted else _quiet(request, chosen, now),
         "newer": number - 1,
         "older": number + 1 if len(found) > MOST else 0,
     }

@@ -34,7 +34,11 @@ from edges.models import Edge, Organization, Site, Stage
 
 A_PAGE = 50
 MOST_ROLLOUTS = 10
-FILTERS = ("organization", "site", "word", "text", "cause", "change")
+FILTERS = ("organization", "site", "word", "flag", "tag", "version", "text", "cause", "change")
+# What the line of truth counts, whatever else is asked for.
+PLACES = ("organization", "site")
+LATE = "late"  # a word of the link, looked for like the flags
+FLAGS = ("held", "staged", "clock", "safe_mode", "trust_stale", LATE)
 # Outside the counts, and still to be found.
 APART = (Stage.COMMISSIONING.value, Stage.RETIRED.value)
 # What a line of the table reads; the rest of a status (health, sync, schemas) can be long.
@@ -91,6 +95,7 @@ def fleet_page(request: HttpRequest) -> HttpResponseBase:
             for site in one.own_sites  # type: ignore[attr-defined]
         ],
         "words": [*words.HEADLINES, *APART],
+        "flags": FLAGS,
         "truth": truth(groups, asked),
         "rollouts": _under_way(request, asked, now),
         "changes": changes,
@@ -134,16 +139,26 @@ def _organizations(request: HttpRequest) -> list[Organization]:
 
 
 def _narrowed(asked: Mapping[str, str]) -> Q | None:
-    """What a group does not tell: the text, and the change that brought what is desired."""
-    text, change = asked["text"], asked["change"]
-    narrowed = Q(edge_id__icontains=text) | Q(name__icontains=text) if text else None
-    if not change:
-        return narrowed
+    """What a group does not tell: text, tag, the version that runs, the change that brought what is desired.
+
+    What is no number is the version of no edge, and what is no id the change of none.
+    """
+    text, version = asked["text"], asked["version"]
+    found = Q(edge_id__icontains=text) | Q(name__icontains=text) if text else Q()
+    found &= Q(tags__contains=[asked["tag"]]) if asked["tag"] else Q()
+    if version:
+        is_number = version.isascii() and version.isdigit() and len(version) < 10
+        found &= Q(status__running_version=int(version)) if is_number else Q(pk__in=[])
+    if asked["change"]:
+        found &= _brought_by(asked["change"])
+    return found or None
+
+
+def _brought_by(change: str) -> Q:
     try:
-        brought = _brought().filter(change_set=UUID(change))
+        return Q(Exists(_brought().filter(change_set=UUID(change))))
     except ValueError:
-        brought = Version.objects.none()
-    return Q(Exists(brought)) & narrowed if narrowed is not None else Q(Exists(brought))
+        return Q(pk__in=[])
 
 
 def _brought() -> QuerySet[Version]:
@@ -152,13 +167,15 @@ def _brought() -> QuerySet[Version]:
 
 def _place_of(asked: Mapping[str, str]) -> dict[str, str]:
     """The organization and the site alone."""
-    return {**asked, "word": "", "text": "", "cause": "", "change": ""}
+    return {name: value if name in PLACES else "" for name, value in asked.items()}
 
 
 def _is_asked(group: Group, asked: Mapping[str, str]) -> bool:
     if (asked["cause"] or asked["change"]) and not _has_failed(group):
         return False
     if asked["cause"] and fleet_failures.digest(group.cause) != asked["cause"]:
+        return False
+    if asked["flag"] and asked["flag"] not in (*group.said.flags, group.said.link):
         return False
     return fleet.word(group) == asked["word"] if asked["word"] else group.stage != Stage.RETIRED
 
@@ -180,7 +197,7 @@ def _chosen(
     narrowed = _narrowed(asked)
     rows = rows.filter(narrowed) if narrowed is not None else rows
     rows = rows.filter(stage__in={group.stage for group in chosen})
-    if asked["cause"] or asked["change"] or asked["word"] not in ("", *APART):
+    if any(asked[name] for name in ("cause", "change", "flag")) or asked["word"] not in ("", *APART):
         rows = alike.of_groups(rows, chosen, now)
     if asked["cause"] and chosen:
         code, detail = chosen[0].cause
@@ -217,7 +234,7 @@ def truth(groups: Sequence[Group], asked: Mapping[str, str]) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     for group in groups:
         counts[fleet.word(group)] += group.number
-    within = _place_of(asked)
+    within = {name: asked[name] for name in PLACES}
     return {
         "good": f"{counts['in_sync']:,}",
         "good_address": _address(within, word="in_sync"),

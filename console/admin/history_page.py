@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -31,9 +32,10 @@ from edges.models import Organization
 from edges.roles import Act
 
 A_PAGE = 50
+NUMBER = re.compile(r"#[0-9]{1,9}")  # typed where a reason is looked for, it means the change itself
 MOST_STEPS = 5
 MOST_EXPORTED = 10_000
-FILTERS = ("organization", "path", "author", "state", "text")
+FILTERS = ("organization", "path", "author", "state", "text", "number")
 COLUMNS = (
     "number",
     "organization",
@@ -109,7 +111,12 @@ def _asked(rows: QuerySet[ChangeSet], asked: dict[str, str]) -> QuerySet[ChangeS
         rows = rows.filter(author=asked["author"])
     if asked["state"]:
         rows = rows.filter(state=asked["state"])
-    if asked["text"]:
+    number = asked["number"] or (asked["text"] if NUMBER.fullmatch(asked["text"]) else "")
+    if number:
+        digits = number.removeprefix("#")
+        is_one = digits.isascii() and digits.isdigit() and len(digits) < 10
+        rows = rows.filter(number=int(digits)) if is_one else rows.none()
+    elif asked["text"]:
         rows = rows.filter(reason__icontains=asked["text"])
     if asked["path"]:
         rows = rows.filter(pk__in=history.touching(asked["path"]).values("change_set"))

@@ -18,14 +18,19 @@ from configs.outcomes import Outcome
 from configs.timed import ending, scheduling
 from configs.timed.scheduling import When
 from console.api import answers, reach, shapes, timed_answers
-from console.api.calls import Call, etag_of, flag
+from console.api.calls import Call, etag_of, flag, whole
 from console.api.documented import DRY_RUN, PAGED, documented
 from doors import conditional, pagination
 from doors.problems import Refused
 from edges.models import Organization
 from edges.roles import Act
 
-FILTERS = {"state": "A state, such as draft.", "author": "Who wrote it.", "text": "Part of the reason."}
+FILTERS = {
+    "state": "A state, such as draft.",
+    "author": "Who wrote it.",
+    "text": "Part of the reason.",
+    "number": "Its number.",
+}
 
 
 def change_set_item(found: ChangeSet) -> dict[str, Any]:
@@ -136,6 +141,8 @@ def _filtered(rows: QuerySet[ChangeSet], query: Mapping[str, str]) -> QuerySet[C
         rows = rows.filter(author=author)
     if text := query.get("text"):
         rows = rows.filter(reason__icontains=text)
+    if number := query.get("number"):
+        rows = rows.filter(number=whole(number, "number"))
     return rows
 
 

@@ -15,8 +15,8 @@ from console.api.calls import Call, etag_of, whole
 from console.api.documented import PAGED, documented
 from doors import conditional, pagination
 from doors.problems import Refused
-from edges import organizing, words
-from edges.models import Edge, Organization, Site
+from edges import alike, organizing, words
+from edges.models import Edge, Organization, Site, Stage
 
 FILTERS = {
     "site": "Code of a site.",
@@ -24,6 +24,8 @@ FILTERS = {
     "status": "The headline word, such as in_sync or failed.",
     "version": "The version that the edge runs.",
     "text": "Part of the edge's id or name.",
+    "stage": "A stage, such as in_service.",
+    "cause": "The code of what the edge refused of what it should run, such as overruns.",
 }
 
 
@@ -86,6 +88,15 @@ class Edges(Call):
             rows = rows.filter(tags__contains=[tag])
         if version := query.get("version"):
             rows = rows.filter(status__running_version=whole(version, "version"))
+        if stage := query.get("stage"):
+            if stage not in Stage.values:
+                raise Refused(400, "bad_query", f"stage is one of {', '.join(Stage.values)}.")
+            rows = rows.filter(stage=stage)
+        if cause := query.get("cause"):
+            rows = rows.filter(pk__in=alike.parted(rows, self.now).filter(Q(code=cause)).values("pk"))
+        return self._worded(rows, query)
+
+    def _worded(self, rows: QuerySet[Edge], query: dict[str, str]) -> QuerySet[Edge]:
         if text := query.get("text"):
             rows = rows.filter(Q(edge_id__icontains=text) | Q(name__icontains=text))
         if status := query.get("status"):
