@@ -42,6 +42,21 @@ class Counts:
         }
 
 
+def described(edge: Edge, now: datetime) -> words.Words:
+    """The words of one edge, `invalid` among them; load it with head, status and pins to spare queries."""
+    return words.describe(edge, now=now, invalid=bool(problems(edge)))
+
+
+def problems(edge: Edge) -> list[dict[str, str]]:
+    """Why its layers give nothing that could be published by now: {rule, path, detail}. It keeps what it has.
+
+    An edge that never got a version is incomplete, not invalid.
+    """
+    pins = getattr(edge, "pins", None)
+    has_head = getattr(edge, "head", None) is not None
+    return list(pins.problems) if pins is not None and has_head else []
+
+
 def word(group: Group) -> str:
     """What these edges count as; every edge is exactly one."""
     return group.said.headline if group.stage in COUNTED else group.stage

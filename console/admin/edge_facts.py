@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from configs.models import Hold, Version
+from console import fleet
 from console.admin import edge_story, edge_timeline, hold_pages
 from console.admin.acts import ACTS
 from console.admin.links import layer_address
@@ -100,7 +101,7 @@ def context(
     edge: Edge, who: OperatorPrincipal, now: datetime, *, before: datetime | None = None
 ) -> dict[str, Any]:
     """`before`: where the timeline begins."""
-    said = words.describe(edge, now=now)
+    said = fleet.described(edge, now)
     status = getattr(edge, "status", None)
     holds = list(Hold.objects.filter(edge=edge).order_by("-created_at")[:SHOWN_HOLDS])
     hold = next((one for one in holds if one.released_at is None), None)
@@ -115,6 +116,7 @@ def context(
         "edge_log": (getattr(status, "last_attempt", None) or {}).get("log"),
         "edge_hold": hold and hold_pages.line(hold, now),
         "edge_next": next_step(edge, said),
+        "edge_problems": fleet.problems(edge),
         "edge_versions": newest,
         "edge_gap": gap(edge),
         "edge_time": edge_story.local_time(edge, now),

@@ -52,7 +52,7 @@ class EdgeAdmin(HistoricAdmin):
     change_form_outer_before_template = "console/edge_facts.html"
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("organization", "site", "head", "status")
+        return super().get_queryset(request).select_related("organization", "site", "head", "status", "pins")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Read once a request: the page's own part and Django's form show the same row."""

@@ -47,6 +47,7 @@ LINE = (
     "stage",
     "site__name",
     "organization__name",
+    "pins__problems",
     *(f"head__{name}" for name in ("version", "published_at", "held")),
     *(
         f"status__{name}"
@@ -211,7 +212,7 @@ def _one_page(
     """The edges of one page, with their places and the change that brought what is desired. One query."""
     rows = _chosen(rows, chosen, asked, now)
     change = JSONObject(pk="change_set_id", number="change_set__number", by="change_set__author")
-    page = rows.select_related("site", "organization", "head", "status").only(*LINE)
+    page = rows.select_related("site", "organization", "head", "status", "pins").only(*LINE)
     page = page.annotate(change=Subquery(_brought().values_list(change)[:1]))
     return page.order_by("edge_id")[(number - 1) * A_PAGE : number * A_PAGE]
 
@@ -265,7 +266,7 @@ def _under_way(request: HttpRequest, asked: Mapping[str, str], now: datetime) ->
 
 
 def _rows(page: Iterable[Edge], now: datetime) -> list[dict[str, Any]]:
-    return [_row(edge, words.describe(edge, now=now), now) for edge in page]
+    return [_row(edge, fleet.described(edge, now), now) for edge in page]
 
 
 def _row(edge: Edge, said: words.Words, now: datetime) -> dict[str, Any]:

@@ -30,7 +30,7 @@ FILTERS = {
 
 
 def edge_item(edge: Edge, now: datetime) -> dict[str, Any]:
-    said = words.describe(edge, now=now)
+    said = fleet.described(edge, now)
     head, status = getattr(edge, "head", None), getattr(edge, "status", None)
     return {
         "edge_id": edge.edge_id,
@@ -57,7 +57,7 @@ def editable(edge: Edge) -> dict[str, Any]:
 
 
 def with_facts(rows: QuerySet[Edge]) -> QuerySet[Edge]:
-    return rows.select_related("organization", "site", "head", "status")
+    return rows.select_related("organization", "site", "head", "status", "pins")
 
 
 class Edges(Call):

@@ -6,11 +6,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from configs.models import Hold
+from console import fleet
 from console.api import answers, reach
 from console.api.calls import Call
 from console.api.documented import PAGED, documented
 from doors import pagination
-from edges import words
 from edges.models import Edge, EdgeEvent, EdgeHead, EdgeStatus
 
 FILTERS = {
@@ -41,7 +41,7 @@ REPORTED = (
 
 
 def status_item(edge: Edge, hold: Hold | None, now: Any) -> dict[str, Any]:
-    said = words.describe(edge, now=now)
+    said = fleet.described(edge, now)
     head: EdgeHead | None = getattr(edge, "head", None)
     status: EdgeStatus = getattr(edge, "status", None) or EdgeStatus()
     return {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from configs.models import ChangeSet
+from configs.models import ChangeSet, EdgePins
 from edges import tenancy
 from edges.models import Edge, EdgeStatus
 from monitoring.models import Alert
@@ -90,3 +90,18 @@ def test_alerts_by_kind_and_muted(alerts: dict[str, str], cast: build.Cast) -> N
     ):
         shown = text(page(client, "console_alerts", **query))
         assert {name for name, pk in alerts.items() if pk in shown} == found
+
+
+def test_layers_that_became_invalid_are_flagged(published: build.Cast, alice: Caller) -> None:
+    problem = {"rule": "E09", "path": "/modbus_devices/meter0", "detail": "There is no such device."}
+    with tenancy.scope([published.acme.pk]):
+        EdgePins.objects.filter(edge=published.acme_north).update(problems=[problem])
+    client = signed_in(published.alice)
+    assert text(page(client, "console_fleet")).count("<td>invalid</td>") == 1
+    of_edge = text(page(client, "edges_edge_change", published.acme_north.pk))
+    assert ("There is no such device." in of_edge, ">invalid</span>" in of_edge) == (True, True)
+    items = alice("GET", "/organizations/acme/edges").json()["items"]
+    assert {one["edge_id"]: one["flags"] for one in items} == {
+        "acme-north-1": ["invalid"],
+        "acme-south-1": [],
+    }
