@@ -1,20 +1,20 @@
 """Failures on the fleet page: after which change, since when, by which causes, and what to do now."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Max, Min, Q
 from django.urls import reverse
 
-from configs.models import State, Version
+from configs import failing
+from configs.failing import Blamed, Failed
+from configs.models import State
 from configs.rollouts.states import DONE, Phase
 from console.admin.links import change_address, edge_address
 from edge_protocol.instants import parse_instant
-from edges import alike, roles
+from edges import roles
 from edges.alike import Group
 from edges.credentials import OperatorPrincipal
 from edges.roles import Act
@@ -25,111 +25,57 @@ STEERED = (Phase.RUNNING, Phase.PAUSED, Phase.HALTED)
 Cause = tuple[str, str]
 Address = Callable[..., str]
 
-_CHANGE = "change_set"
-_COLUMNS = {
-    "pk": f"{_CHANGE}_id",
-    "organization": "organization_id",
-    **{name: f"{_CHANGE}__{name}" for name in ("number", "author", "reason", "state")},
-    **{f"rollout_{name}": f"{_CHANGE}__rollout__{name}" for name in ("id", "phase", "scope")},
-}
-_STATUS = "edge__status"
-
-
-@dataclass(frozen=True)
-class Failed:
-    """Edges that failed after one change with one cause. `back`: they run what ran before."""
-
-    change: Mapping[str, Any]
-    cause: Cause
-    number: int
-    since: str
-    newest: str
-    safe: int
-    back: int
-    versions: frozenset[int]  # that those who are back run: the lowest and the highest
-
 
 def digest(cause: Cause) -> str:
     """Names a cause in an address: what an edge says of it can be long."""
     return hashlib.sha256("\0".join(cause).encode()).hexdigest()[:16]
 
 
-def find(groups: Iterable[Group]) -> list[Failed]:
-    """The failed edges of these groups by change and cause. One query where there are any.
-
-    An edge that failed without a version of ours, a first start in safe mode, is behind no change.
-    """
-    edges = [uid for group in groups for _, uid in group.refused]
-    return [_failed(row) for row in _rows(edges)] if edges else []
-
-
-def _rows(edges: Iterable[UUID]) -> Iterable[dict[str, Any]]:
-    """What is desired of them came with a change: its causes, and where its edges are now."""
-    is_safe = Q(**{f"{_STATUS}__phase": "safe_mode"})
-    running = f"{_STATUS}__running_version"
-    is_back = ~is_safe & Q(**{f"{running}__gt": 0}) & ~Q(**{running: F("number")})
-    said = {name: alike.said(name, f"{_STATUS}__last_attempt") for name in ("code", "detail", "at")}
-    rows = Version.objects.filter(edge__in=list(edges), number=F("edge__head__version")).order_by()
-    return (
-        rows.annotate(**{f"said_{name}": value for name, value in said.items()})
-        .values(*_COLUMNS.values(), "said_code", "said_detail")
-        .annotate(
-            failed=Count("id"),
-            since=Min("said_at", filter=~Q(said_at="")),
-            newest=Max("said_at"),
-            safe=Count("id", filter=is_safe),
-            back=Count("id", filter=is_back),
-            lowest=Min(running, filter=is_back),
-            highest=Max(running, filter=is_back),
-        )
-    )
-
-
-def _failed(row: Mapping[str, Any]) -> Failed:
-    return Failed(
-        change={name: row[column] for name, column in _COLUMNS.items()},
-        cause=(row["said_code"], row["said_detail"]),
-        number=row["failed"],
-        since=row["since"] or "",
-        newest=row["newest"],
-        safe=row["safe"],
-        back=row["back"],
-        versions=frozenset({row["lowest"], row["highest"]} - {None}),
-    )
-
-
 def by_change(
-    found: Iterable[Failed], who: OperatorPrincipal, now: datetime, *, address: Address
+    groups: Sequence[Group], who: OperatorPrincipal, now: datetime, *, address: Address
 ) -> list[dict[str, Any]]:
-    """Change by change for the page, the one that failed last first. `address`: of the fleet, filtered."""
+    """Change by change for the page, the one that failed last first. One query where there are any.
+
+    `groups`: of edges that failed; `address`: of the fleet, filtered.
+    """
+    causes = list({group.cause: None for group in groups})
+    edges = {uid: causes.index(group.cause) for group in groups for _, uid in group.refused}
     changes: dict[UUID, list[Failed]] = {}
-    for one in found:
-        changes.setdefault(one.change["pk"], []).append(one)
+    for one in failing.after_changes(edges) if edges else ():
+        changes.setdefault(one.change.pk, []).append(one)
     ordered = sorted(
         changes.values(),
         key=lambda own: (max(one.newest for one in own), sum(one.number for one in own)),
         reverse=True,
     )
-    return [_told(own, who, now, address) for own in ordered[:MOST_CHANGES]]
+    return [_told(own, causes, who, now, address) for own in ordered[:MOST_CHANGES]]
 
 
-def _told(own: Sequence[Failed], who: OperatorPrincipal, now: datetime, address: Address) -> dict[str, Any]:
+def _told(
+    own: Sequence[Failed],
+    causes: Sequence[Cause],
+    who: OperatorPrincipal,
+    now: datetime,
+    address: Address,
+) -> dict[str, Any]:
     change = own[0].change
-    key = str(change["pk"])
+    key = str(change.pk)
     number, safe = sum(one.number for one in own), sum(one.safe for one in own)
     most = max(own, key=lambda one: (one.number, one.newest))
+    code, detail = causes[most.cause]
     return {
         "count": f"{number:,}",
         "address": address(change=key),
         "since": _since(min((one.since for one in own if one.since), default=""), now),
-        "change": {**change, "address": change_address(change["pk"])},
+        "change": change,
+        "change_address": change_address(change.pk),
         "same": ""
         if number == 1
         else "all the same"
         if most.number == number
         else f"{most.number:,} the same",
-        "code": most.cause[0] or "no code",
-        "same_address": address(cause=digest(most.cause), change=key),
+        "code": code or "no code",
+        "same_address": address(cause=digest((code, detail)), change=key),
         "stands": _stands(own, number, safe),
         "acts": _acts(change, who),
         "safe": f"{safe:,}" if safe else "",
@@ -184,25 +130,25 @@ def _stands(own: Sequence[Failed], number: int, safe: int) -> str:
     return ", ".join(f"{of_part:,} {words}" for of_part, words in parts if of_part)
 
 
-def _acts(change: Mapping[str, Any], who: OperatorPrincipal) -> list[dict[str, str]]:
+def _acts(change: Blamed, who: OperatorPrincipal) -> list[dict[str, str]]:
     """Stop what is still let out, and take it back: by its rollout, or by a revert of what is published."""
-    rollout, phase = change["rollout_id"], change["rollout_phase"]
+    rollout, phase = change.rollout, change.phase
     acts = []
     if phase == Phase.RUNNING and _may(who, change, "publish"):
         acts.append(("Stop", reverse("admin:console_rollout_act", args=[rollout, "pause"])))
-    is_half_way = phase == Phase.ROLLING_BACK and change["rollout_scope"] == "wave"
+    is_half_way = phase == Phase.ROLLING_BACK and change.scope == "wave"
     if (phase in STEERED or is_half_way) and _may(who, change, "rollback"):
         address = reverse("admin:console_rollout_act", args=[rollout, "rollback_all"])
-        acts.append((f"Roll back #{change['number']}", address))
-    is_published = change["state"] == State.PUBLISHED and phase in (None, *DONE)
+        acts.append((f"Roll back #{change.number}", address))
+    is_published = change.state == State.PUBLISHED and phase in (None, *DONE)
     if is_published and _may(who, change, "publish"):
-        acts.append((f"Roll back #{change['number']}", reverse("admin:console_revert", args=[change["pk"]])))
+        acts.append((f"Roll back #{change.number}", reverse("admin:console_revert", args=[change.pk])))
     return [{"label": label, "address": address} for label, address in acts]
 
 
-def _may(who: OperatorPrincipal, change: Mapping[str, Any], act: Act) -> bool:
+def _may(who: OperatorPrincipal, change: Blamed, act: Act) -> bool:
     """In the whole organization; who may in some sites alone finds the acts on the change's own page."""
     return any(
-        one.organization_id == change["organization"] and one.site_id is None and roles.allows(one.role, act)
+        one.organization_id == change.organization_id and one.site_id is None and roles.allows(one.role, act)
         for one in who.grants
     )

@@ -76,7 +76,7 @@ def fleet_page(request: HttpRequest) -> HttpResponseBase:
     chosen = [group for group in groups if _is_asked(group, asked)]
     failed = [group for group in groups if _has_failed(group)]
     address = partial(_address, _place_of(asked))
-    changes = fleet_failures.by_change(fleet_failures.find(failed), person(request), now, address=address)
+    changes = fleet_failures.by_change(failed, person(request), now, address=address)
     found = sum(group.matching for group in chosen)
     number, pages = _place(request, found)
     context = {
@@ -101,9 +101,7 @@ def fleet_page(request: HttpRequest) -> HttpResponseBase:
         "rollouts": _under_way(request, asked, now),
         "changes": changes,
         "causes": fleet_failures.by_cause(failed, address=address),
-        "after": next(
-            (one["change"] for one in changes if asked["change"] == str(one["change"]["pk"])), None
-        ),
+        "after": next((one for one in changes if asked["change"] == str(one["change"].pk)), None),
         "cause": " ".join(next((group.cause for group in chosen if asked["cause"]), ())),
         "failed": _address(asked, word="failed", cause="", change=""),
         "found": count(found, "edge"),

@@ -27,7 +27,7 @@ QUERIES = [
     ("the tenants, on", "set_config('ems.orgs'"),
     ("organizations and sites to choose from", 'FROM "edges_organization"'),
     ("every edge, in groups that are alike", "GROUP BY"),
-    ("the changes after which edges failed", 'FROM "configs_version"'),
+    ("the changes after which edges failed", "JOIN configs_version"),
     ("whether the cloud itself is well", "FROM configs_job"),
     ("the person's drafts", 'FROM "configs_changeset"'),
     ("rollouts under way, with their waves", 'FROM "configs_rolloutwave"'),
