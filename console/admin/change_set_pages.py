@@ -204,6 +204,7 @@ def rule_page(request: HttpRequest, org: str) -> HttpResponseBase:
     shown = {
         **desk.each_context(request),
         "title": f"{organization.name}: approvals",
+        "organization": organization,
         "rule": kept,
         "rule_words": approving.words(kept),
         "form": form,
