@@ -97,25 +97,29 @@ def check_change(change: Change) -> None:
     """The shape of an intent, before anything is read. Errors: ChangeRefused."""
     check_shape(change.operations, selected=change.selector is not None)
     if change.selector is not None:
-        _check_selector(change.selector)
+        complaint = selector_complaint(change.selector)
+        if complaint is not None:
+            raise _refused("selector", complaint)
     try:
         intent_digest(change.operations, change.exclude)
     except DocumentError as error:
         raise ChangeRefused([ChangeError(None, error.path, error.code, None, error.detail)]) from error
 
 
-def _check_selector(selector: Mapping[str, Any]) -> None:
+def selector_complaint(selector: Mapping[str, Any]) -> str | None:
+    """What is wrong with the shape of a selector, in words; None: nothing."""
     unknown = sorted(set(selector) - set(SELECTOR_KEYS))
     if unknown:
-        raise _refused("selector", f"a selector has no member {unknown[0]!r}")
+        return f"a selector has no member {unknown[0]!r}"
     named = {name: value for name, value in selector.items() if value not in (None, False, [])}
     if not named:
-        raise _refused("selector", "an empty selector selects nothing: name edges, or say all")
+        return "an empty selector selects nothing: name edges, or say all"
     if "all" in named and (named["all"] is not True or len(named) > 1):
-        raise _refused("selector", "all stands alone, and is true")
+        return "all stands alone, and is true"
     for name, value in named.items():
         if name != "all" and not _texts(value):
-            raise _refused("selector", f"{name} is a list of texts")
+            return f"{name} is a list of texts"
+    return None
 
 
 def _texts(value: Any) -> bool:

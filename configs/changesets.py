@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from configs import conflicts, editing, inverting, previewing, publishing, storing
+from configs import conflicts, editing, inverting, previewing, publishing, storing, watching
 from configs.changes import Actor, Change, check_change
 from configs.models import ChangeSet, Kind, Operation, State
 from configs.outcomes import Drafted, Outcome
@@ -71,7 +71,7 @@ def change_draft(*, change_set_id: UUID, change: Change, actor: Actor, now: date
         row = draft(change_set_id, *EDITED)
         plan = publishing.prepare(organization_id, change, now=now)
         storing.advance(organization_id, numbered=False)  # whoever publishes it meanwhile looks again
-        gate.void(row)
+        gate.void_by_edit(row, by=actor.name, now=now)
         ChangeSet.objects.filter(pk=row.pk).update(
             state=State.DRAFT,
             closed_at=None,
@@ -148,6 +148,7 @@ def cancel(*, organization_id: UUID, change_set_id: UUID, reason: str, actor: Ac
         row.state, row.reason = State.CANCELLED, f"{row.reason}\ncancelled by {actor.name}: {reason}"
         row.closed_at = now
         row.save(update_fields=["state", "reason", "closed_at"])
+        watching.look(organization_id=organization_id, now=now)
 
 
 def revert(

@@ -12,11 +12,12 @@ from uuid import UUID, uuid4
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from configs import changesets, editing, planning, storing, targets
-from configs.changes import Actor, Change, Operation, check_change
+from configs.changes import EDGE_OPS, Actor, Change, Operation, check_change
 from configs.models import ChangeSet, Kind, State
 from configs.models import Operation as Row
 from configs.refusals import NotInState
 from configs.stored import operations_of, step
+from configs.timed import gate
 from edge_protocol.canonical import canonical, digest
 from edge_protocol.pointers import MISSING
 from edges import tenancy
@@ -85,8 +86,9 @@ def gather(
 ) -> Gathered:
     """Put steps into the person's open draft, or into a new one; the same path of the same layer gives way.
 
-    What the draft was based on stays, layer by layer, so that what others did since is still told. `seen`:
-    the revisions ("scope/target": number) that the person looked at, where they are older than the newest.
+    An approval of the draft is void. What the draft was based on stays, layer by layer, so that what others
+    did since is still told. `seen`: the revisions ("scope/target": number) that the person looked at, where
+    they are older than the newest.
     Errors: ChangeRefused for steps that no layer can take, and for a selector that means nothing.
     """
     check_change(change)
@@ -101,15 +103,16 @@ def gather(
         if row is None:
             row = _begin(organization_id, change.reason, actor, now)
         base |= row.base
+        gate.void_by_edit(row, by=actor.name, now=now)
         _store(row, [*kept, *meant], base | {name: min(base[name], number) for name, number in seen.items()})
         ChangeSet.objects.filter(pk=row.pk).update(reason=with_reason(row.reason, change.reason))
     return Gathered(row.pk, row.number, len(kept) + len(meant), len(older) - len(kept))
 
 
 def take_out(*, change_set_id: UUID, key: str, actor: Actor, now: datetime) -> Gathered:
-    """Take one bundle of steps out of a draft; a draft without steps is over. Needs a scope.
+    """Take one bundle of steps out of a draft; a draft without steps is over. An approval of it is void.
 
-    Errors: NotInState when the draft is no draft any more, or when the step is gone already.
+    Needs a scope. Errors: NotInState when the draft is no draft any more, or when the step is gone already.
     """
     organization_id = changesets.draft(change_set_id).organization_id
     storing.lock(organization_id)
@@ -127,20 +130,23 @@ def take_out(*, change_set_id: UUID, key: str, actor: Actor, now: datetime) -> G
             now=now,
         )
     else:
+        gate.void_by_edit(row, by=actor.name, now=now)
         names = {str(one.address) for one in kept}
         _store(row, kept, {name: number for name, number in row.base.items() if name in names})
     return Gathered(row.pk, row.number, len(kept))
 
 
-def take_newest_base(*, change_set_id: UUID, now: datetime) -> Gathered:
+def take_newest_base(*, change_set_id: UUID, actor: Actor, now: datetime) -> Gathered:
     """The same steps, after what others published since; the author has looked at it. Needs a scope.
 
+    An approval of the draft is void: it was of the steps on what stood there before.
     Errors: ChangeRefused for steps that the newest layers cannot take, NotInState.
     """
     organization = changesets.draft(change_set_id).organization
     storing.lock(organization.pk)
     row = changesets.draft(change_set_id)
     steps = [step(one) for one in operations_of(row)]
+    gate.void_by_edit(row, by=actor.name, now=now)
     _store(row, steps, _base(organization, steps, now))
     return Gathered(row.pk, row.number, len(steps))
 
@@ -172,8 +178,9 @@ def key_of(one: Operation) -> str:
     return digest(canonical([one.scope, one.op, one.path, value]))[:LENGTH_OF_KEY]
 
 
-def _place(one: Operation) -> tuple[str, str, str, bool]:
-    return one.scope, one.target, one.path, one.op in _LOCKS
+def _place(one: Operation) -> tuple[str, str, str, str]:
+    kind = "lock" if one.op in _LOCKS else "edge" if one.op in EDGE_OPS else "value"
+    return one.scope, one.target, one.path, kind
 
 
 def _base(organization: Organization, steps: Sequence[Operation], now: datetime) -> dict[str, int]:

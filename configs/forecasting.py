@@ -1,4 +1,4 @@
-"""What publishing a draft would do, told so that a person can say yes: differences, times, the left out."""
+"""What publishing what waits would do, so that a person can say yes: differences, times, the left out."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -66,7 +66,7 @@ class Forecast:
     times: Mapping[tuple[str, str], int]
     changes_layers: bool
     fleet: int
-    waves: Waves | None = None  # of a draft that can be let out
+    waves: Waves | None = None  # of what waits and can be let out
 
     @cached_property
     def left_out(self) -> dict[Why, list[str]]:
@@ -89,11 +89,12 @@ def of_draft(
 ) -> Forecast:
     """What publishing a draft would do now, and what others touched since its base. Nothing is published.
 
+    Also of one that awaits approval, or its time: whoever decides about it sees what its author saw.
     `wish`: how a rollout of it would go (None: as usual). What it promises is kept under its digest.
     Errors: ChangeRefused, NotInState, Unknown.
     """
     with tenancy.scope([organization_id]):
-        row = changesets.draft(change_set_id)
+        row = changesets.draft(change_set_id, *changesets.CANCELLED)
         plan = publishing.prepare(organization_id, change_of(row), now=now)
         waves = foreseeing.waves(plan, wish or Wish(), seed=row.pk, now=now)
         return replace(_forecast(plan, row.base, now), waves=waves)
@@ -109,12 +110,11 @@ def of_revert(*, organization_id: UUID, change_set_id: UUID, now: datetime) -> F
         return _forecast(publishing.prepare(organization_id, change, now=now), base, now)
 
 
-def of_profiles(*, organization_id: UUID, revision: int | None, now: datetime) -> Forecast:
-    """What taking a revision of the profile registry would do now to all edges (None: the newest).
-
-    Errors: Unknown.
-    """
-    change, motion = updating.intent(organization_id, "", revision=revision, edges=None, now=now)
+def of_profiles(
+    *, organization_id: UUID, revision: int | None, edges: Sequence[str] | None, now: datetime
+) -> Forecast:
+    """What taking a revision of the profile registry would do now. Shape and errors: `publish_profiles`."""
+    change, motion = updating.intent(organization_id, "", revision=revision, edges=edges, now=now)
     with tenancy.scope([organization_id]):
         plan = publishing.prepare(organization_id, change, now=now, motion=motion)
         return _forecast(plan, {}, now)

@@ -42,6 +42,6 @@ def found_trust(
         root=Role((keyid(public_text(root)),), 1),
     )
     sealed = envelope.seal(ROOT_TYPE, first.payload(), [signer(root)])
-    return StoredRoot.objects.create(
-        root_version=1, envelope=sealed.to_json(), sha256=first.sha256, created_at=now
-    )
+    # Another set-up may have been first by a moment: its root stands.
+    values = {"envelope": sealed.to_json(), "sha256": first.sha256, "created_at": now}
+    return StoredRoot.objects.get_or_create(root_version=1, defaults=values)[0]

@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 
 from django.db import connection
 
-from configs import editing, freezing, hinting, storing_versions
+from configs import editing, freezing, hinting, storing_versions, watching
 from configs.changes import Actor, Address
 from configs.models import ChangeSet, Layer, Operation, Quarantine, Revision, State
 from configs.planning import Plan
 from configs.resolving import members
-from configs.rollouts import rebasing
+from configs.rollouts import rebasing, waking
 from configs.sealing import Sealed
 from edge_protocol.canonical import canonical
 from edges import notices, organizing
@@ -86,6 +86,8 @@ class Writing:
         lift(self.sealed, now=self.now)
         self._holds()
         self._hint(change_set)
+        if draft is not None or self.plan.change.reverts is not None:
+            watching.look(organization_id=self.organization_id, now=self.now)  # what was planned has happened
         if self.sealed:
             notices.notify(kind="published", organization_id=self.organization_id, subject_id=change_set.pk)
         return change_set, numbers
@@ -99,6 +101,7 @@ class Writing:
         self._operations(draft)
         self._holds()
         self._hint(draft)
+        watching.look(organization_id=self.organization_id, now=self.now)
         return draft
 
     def _hint(self, change_set: ChangeSet) -> None:
@@ -212,6 +215,7 @@ class Writing:
                 organizing.retire_edge(
                     edge=edge, by=self.actor.name, reason=self.plan.change.reason, now=self.now
                 )
+            waking.reported(organization_id=self.organization_id, edge_uid=edge.pk, now=self.now)
 
     def _holds(self) -> None:
         """Who is released, and who is frozen with the change's reason."""

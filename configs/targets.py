@@ -39,7 +39,10 @@ def find(organization: Organization, change: Change, *, now: datetime) -> Target
     operations = tuple(change.operations)
     excluded = frozenset(change.exclude)
     if change.selector is not None:
-        _check_named(organization.pk, change.selector)
+        slips = unknown(organization.pk, change.selector)
+        if slips:
+            details = [f"there is no {kind} {name!r} here" for kind, name in slips]
+            raise ChangeRefused([ChangeError(None, "", "selector", None, detail) for detail in details])
         chosen = [name for name in select(organization.pk, change.selector, now=now) if name not in excluded]
         if not chosen:
             raise ChangeRefused([ChangeError(None, "", "selector", None, "the selector selects no edge")])
@@ -72,22 +75,21 @@ def select(organization_id: UUID, selector: Mapping[str, Any], *, now: datetime)
     return list(rows.order_by("edge_id").values_list("edge_id", flat=True))
 
 
-def _check_named(organization_id: UUID, selector: Mapping[str, Any]) -> None:
-    """A name that means nothing is a slip of the hand, not an empty choice. Errors: ChangeRefused."""
+def unknown(organization_id: UUID, selector: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Sites and edges that a selector names and that are not here: `("site", "nrth")`. At most two queries.
+
+    A name that means nothing is a slip of the hand, not an empty choice.
+    """
     known = {
         "sites": Site.objects.filter(organization_id=organization_id).values_list("code", flat=True),
         "edges": Edge.objects.filter(organization_id=organization_id).values_list("edge_id", flat=True),
     }
-    errors = []
+    slips: list[tuple[str, str]] = []
     for member, field in (("sites", "code"), ("edges", "edge_id")):
         named = set(selector.get(member) or ())
         found = set(known[member].filter(**{f"{field}__in": named})) if named else set()
-        errors += [
-            ChangeError(None, "", "selector", None, f"there is no {member[:-1]} {name!r} here")
-            for name in sorted(named - found)
-        ]
-    if errors:
-        raise ChangeRefused(errors)
+        slips += [(member[:-1], name) for name in sorted(named - found)]
+    return slips
 
 
 def _with_headline(rows: QuerySet[Edge], wanted: Sequence[str], now: datetime) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""What edges say and what rollouts do is to be looked at by the alerts: a job for the organization.
+"""What edges say, what rollouts do and what became of plans: a job of the organization for its alerts.
 
 The rows name who is to be looked at, never what to think of it; `monitoring` looks at the facts as they are.
 """
@@ -22,6 +22,6 @@ SELECT pg_notify(%s, %s) FROM made
 
 
 def look(*, organization_id: UUID, now: datetime, edge_uid: UUID | None = None) -> None:
-    """Look at this edge; None: at rollouts and holds alone. In the caller's transaction; one query."""
+    """Look at this edge; None: at rollouts, holds and plans alone. In the caller's transaction; one query."""
     with connection.cursor() as cursor:
         cursor.execute(_TELL, [KIND, organization_id, organization_id, edge_uid, now, now, CHANNEL, KIND])

@@ -49,5 +49,6 @@ SPECTACULAR: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "WEBHOOKS": "console.api.webhooks.WEBHOOKS",
     "ENUM_NAME_OVERRIDES": {"LayerScope": ["organization", "site", "edge"]},
 }

@@ -87,6 +87,7 @@ CHANGE_SET = [
     path("request-approval", timed.RequestApproval.as_view(), name="change-set-request-approval"),
     path("approve", timed.Approve.as_view(), name="change-set-approve"),
     path("reject", timed.Reject.as_view(), name="change-set-reject"),
+    path("take-back", timed.TakeBack.as_view(), name="change-set-take-back"),
     path("cancel", change_sets.Cancel.as_view(), name="change-set-cancel"),
     path("rollout", rollouts.Start.as_view(), name="change-set-rollout"),
 ]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from edge_protocol.canonical import JsonObject
 from edge_protocol.subject import (
     BALANCING,
+    FIXED,
     LIMIT,
     NEEDS_METER,
     PEAK_SHAVING,
@@ -152,7 +153,7 @@ def unguarded_storage(subject: Subject) -> Iterator[Finding]:
 
 
 def _discharges(controller: Controller) -> bool:
-    if controller.kind == "FixActivePowerController":
+    if controller.kind == FIXED:
         return bool(controller.parameters["power_watts"] > 0)
     return controller.kind not in (LIMIT, RELAY)
 

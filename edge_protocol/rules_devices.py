@@ -20,7 +20,9 @@ def profiles(subject: Subject) -> Iterator[Finding]:
     for device in subject.devices:
         protocol = device.connection["protocol"]
         if device.profile is None:
-            detail = f"no profile {device.body['profile']!r} in the registry"
+            detail = (
+                f"no profile {device.body['profile']!r} in the revision of the profiles that this edge has"
+            )
             yield error("E03", f"{device.path}/profile", detail)
         elif protocol not in device.profile.entry["protocols"]:
             detail = f"the profile {device.body['profile']} does not speak {protocol}"

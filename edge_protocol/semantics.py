@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import orjson
 
-from edge_protocol import rules_alarms, rules_controllers, rules_devices, rules_relays
+from edge_protocol import rules_alarms, rules_controllers, rules_devices, rules_limits, rules_relays
 from edge_protocol.canonical import JsonObject, JsonValue
 from edge_protocol.errors import SemanticsRejected
 from edge_protocol.layout import KEYED_LISTS
@@ -99,6 +99,8 @@ _RULES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     rules_controllers.periods,
     rules_controllers.equality_first,
     rules_controllers.unguarded_storage,
+    rules_limits.nothing_left,
+    rules_limits.beyond_limits,
     _size,
     rules_controllers.idle_controllers,
     rules_alarms.senders,

@@ -11,6 +11,7 @@ from edge_protocol.registry import find_profile
 SET_POINT = "SetActivePower"
 LIMIT = "LimitTotalDischargeController"
 BALANCING = "BalancingController"
+FIXED = "FixActivePowerController"
 PEAK_SHAVING = frozenset(("PeakShavingController", "TimeSlotPeakShavingController"))
 RELAY = "ChannelThresholdController"
 NEEDS_METER = PEAK_SHAVING | {BALANCING}
@@ -18,7 +19,7 @@ NEEDS_METER = PEAK_SHAVING | {BALANCING}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`rule` E01..W18, `severity` error (blocks) or warning, `path` an identity pointer."""
+    """`rule` E01..W20, `severity` error (blocks) or warning, `path` an identity pointer."""
 
     rule: str
     severity: str

@@ -1,4 +1,4 @@
-"""What the runtime alone can say about a document before it is applied.
+"""Whether a document may run here: its shape, its rules, and what the runtime alone can say.
 
 A controller class that this runtime does not have is left to its init: the document itself is right.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from edge_protocol import schema
+from edge_protocol import schema, semantics
 from edge_protocol.canonical import parse
 from edge_protocol.errors import ProtocolError
 from edge_runtime.document import MOST_BYTES, Document, DocumentUnreadableError, make_document
@@ -23,24 +23,33 @@ from edge_runtime.slots import has_zone
 AROUND_THE_SECTIONS = ("version", "digest", "edge_id", "timestamp", "changed", "safe_mode")
 
 
-def check_file(path: Path, limits: LocalLimits) -> list[dict[str, str]]:
-    """Every reason not to run this document, as {"path", "rule", "detail"}; empty when it may run."""
+class Checked(NamedTuple):
+    """Reasons not to run a document, and what to know before; each {"path", "rule", "detail"}."""
+
+    errors: list[dict[str, str]]
+    warnings: list[dict[str, str]]
+
+
+def check_file(path: Path, limits: LocalLimits) -> Checked:
+    """Without errors it may run. A file that cannot be read is an error like any other."""
     try:
         body = parse(path.read_bytes(), max_bytes=MOST_BYTES)
     except OSError as error:
-        return [_error("", "unreadable", f"{path}: {error.strerror}")]
+        return Checked([_error("", "unreadable", f"{path}: {error.strerror}")], [])
     except ProtocolError as error:
-        return [_error(error.path, error.code, error.detail)]
+        return Checked([_error(error.path, error.code, error.detail)], [])
     if not isinstance(body, dict):
-        return [_error("", "schema/type", "the document is not an object")]
-    return _shape_errors(body) or _runtime_errors(body, limits)
-
-
-def _shape_errors(body: dict[str, Any]) -> list[dict[str, str]]:
+        return Checked([_error("", "schema/type", "the document is not an object")], [])
     sections = {name: value for name, value in body.items() if name not in AROUND_THE_SECTIONS}
     if body.get("safe_mode") is True:
         sections["scheduler"] = {"controllers": []}
-    return [_error(found.path, found.rule, found.detail) for found in schema.check(sections)]
+    wrong = [_error(found.path, found.rule, found.detail) for found in schema.check(sections)]
+    if wrong:
+        return Checked(wrong, [])
+    found = semantics.check(sections, profiles=sections.get("profiles", {}))
+    broken = [_error(one.path, one.rule, one.detail) for one in found if one.severity == "error"]
+    told = [_error(one.path, one.rule, one.detail) for one in found if one.severity != "error"]
+    return Checked(broken or _runtime_errors(body, limits), told)
 
 
 def _runtime_errors(body: dict[str, Any], limits: LocalLimits) -> list[dict[str, str]]:

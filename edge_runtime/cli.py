@@ -90,7 +90,7 @@ def _commission(parsed: argparse.Namespace) -> int:
 
 
 def _check(parsed: argparse.Namespace) -> int:
-    from edge_runtime.checking import check_file
+    from edge_runtime.checking import Checked, check_file
     from edge_runtime.limits import LimitsError, read_limits
     from edge_runtime.recording import RecordingError
     from edge_runtime.site import SiteError, read_site
@@ -100,11 +100,11 @@ def _check(parsed: argparse.Namespace) -> int:
         if parsed.site is not None:
             read_site(parsed.site)
     except (LimitsError, SiteError, RecordingError, OSError) as error:
-        errors = [{"path": "", "rule": "local_files", "detail": str(error)}]
+        found = Checked([{"path": "", "rule": "local_files", "detail": str(error)}], [])
     else:
-        errors = check_file(parsed.file, limits)
-    print(json.dumps({"ok": not errors, "errors": errors}, indent=1))
-    return REFUSED if errors else OK
+        found = check_file(parsed.file, limits)
+    print(json.dumps({"ok": not found.errors, **found._asdict()}, indent=1))
+    return REFUSED if found.errors else OK
 
 
 def _run(parsed: argparse.Namespace, bell: Bell) -> int:

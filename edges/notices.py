@@ -6,6 +6,8 @@ from uuid import UUID
 from django.db import connection
 
 CHANNEL = "ems_notices"
+# The last statement of a feed that hears: who asks whether there is one looks for a session that shows it.
+COUNTER = "SELECT seq FROM edges_noticecounter"
 Kind = Literal["published", "revoked", "reissued", "rotated", "trust", "request"]
 
 # The counter row orders notices as commits are ordered; a sequence would not.

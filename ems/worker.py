@@ -21,13 +21,13 @@ from psycopg_pool import PoolTimeout
 from configs import jobs, signing, watching
 from configs.jobs import Due
 from configs.refusals import Refusal
-from configs.rollouts import running, starting
+from configs.rollouts import running, waking
 from configs.timed import ending, scheduling
 from configs.timed.ending import end_due
 from configs.timed.running import publish_due
 from edges import tenancy
+from edges.notices import COUNTER
 from monitoring import looking, outbox, pinging, sampling, sending, standing
-from sync_api.feed import COUNTER
 from sync_api.pool import listen_conninfo
 
 LONGEST_WAIT = timedelta(seconds=30)  # also how late a lost notification is made good
@@ -89,7 +89,7 @@ def _end(due: Due, now: datetime) -> None:
 
 
 HANDLERS: Mapping[str, Handler] = {
-    starting.KIND: _rollout,
+    waking.KIND: _rollout,
     watching.KIND: _alerts,
     looking.SILENCE: _silence,
     sampling.KIND: _levels,

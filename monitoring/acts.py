@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from configs import watching
 from configs.changes import Actor
 from configs.refusals import NotInState
 from edges import tenancy
@@ -15,7 +16,8 @@ LONGEST_MUTE = timedelta(days=30)
 def acknowledge(
     *, organization_id: UUID, alert_id: UUID, actor: Actor, now: datetime, reason: str = ""
 ) -> Alert:
-    """Purpose: the person owns the alert from now on; of two, the last one does.
+    """Purpose: the person owns the alert from now on; of two, the last one does. Of a rollout that failed and
+    is over nothing else is left to wait for: the alert resolves.
 
     Errors: NotInState when it is resolved.
     """
@@ -24,6 +26,7 @@ def acknowledge(
         alert.owner, alert.acknowledged_at = actor.name, now
         alert.save(update_fields=["owner", "acknowledged_at"])
         alerting.note(alert, "acknowledged", now=now, by=actor.name, reason=reason)
+        watching.look(organization_id=organization_id, now=now)  # what only waited for that is closed
     return alert
 
 

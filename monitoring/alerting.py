@@ -32,12 +32,36 @@ def settle(
     if edges is not None and not edges:
         return
     alerts = {one.key: one for one in Alert.objects.filter(kind__in=list(kinds), resolved_at=None)}
+    if edges is None:
+        _reword(alerts, standing)
+    asked = _ask(alerts, standing)
     began = {cause.key: _open(organization_id, cause, now) for cause in standing if cause.key not in alerts}
     alerts |= {key: alert for key, (alert, _) in began.items()}
-    touched = _move(organization_id, alerts, standing, edges, now) | {alerts[key].pk for key in began}
+    touched = _move(organization_id, alerts, standing, edges, now) | {alerts[key].pk for key in began} | asked
     if edges is None:
         touched |= {one.pk for key, one in alerts.items() if key not in {cause.key for cause in standing}}
     _close_up(alerts, touched, standing, {key: word for key, (_, word) in began.items()}, edges, now)
+
+
+def _reword(alerts: Mapping[str, Alert], standing: Iterable[Cause]) -> None:
+    """What stands for other reasons than before says so."""
+    for cause in standing:
+        alert = alerts.get(cause.key)
+        if alert is not None and (alert.what, alert.detail) != (cause.what, cause.detail):
+            alert.what, alert.detail = cause.what, cause.detail
+            alert.save(update_fields=["what", "detail"])
+
+
+def _ask(alerts: Mapping[str, Alert], standing: Iterable[Cause]) -> set[UUID]:
+    """Another edge asks that people be told by e-mail: from now on they are. Gives those alerts."""
+    asked = set()
+    for cause in standing:
+        alert = alerts.get(cause.key)
+        if alert is not None and cause.by_email and not alert.by_email:
+            alert.by_email = True
+            alert.save(update_fields=["by_email"])
+            asked.add(alert.pk)
+    return asked
 
 
 def _open(organization_id: UUID, cause: Cause, now: datetime) -> tuple[Alert, str]:
@@ -48,8 +72,9 @@ def _open(organization_id: UUID, cause: Cause, now: datetime) -> tuple[Alert, st
         .first()
     )
     if again is not None:
-        again.resolved_at, again.changed_at, again.detail = None, now, cause.detail
-        again.save(update_fields=["resolved_at", "changed_at", "detail"])
+        again.resolved_at, again.changed_at = None, now
+        again.what, again.detail, again.by_email = cause.what, cause.detail, cause.by_email
+        again.save(update_fields=["resolved_at", "changed_at", "what", "detail", "by_email"])
         return again, "reopened"
     made = Alert.objects.create(
         organization_id=organization_id,
@@ -118,6 +143,8 @@ def _close_up(
         alert.save(update_fields=["reach", "told", "changed_at", "resolved_at"])
         if what:
             note(alert, what, now=now)
+        elif outbox.newcomers(alert, now=now).exists():
+            note(alert, outbox.SPREAD, now=now)
 
 
 def _reach(alerts: Iterable[UUID]) -> dict[UUID, int]:

@@ -1,5 +1,6 @@
 """What is wrong with an edge, by cause. Pure: equal causes are one alert, however many edges have them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,9 +11,10 @@ from edges import words
 from edges.models import Edge, Stage
 
 Kind = Literal[
-    "safe_mode", "failed_change", "offline", "drifted", "rollout", "hold", "alarm", "clock", "trust_stale"
-]
-# Judged whenever an edge reports; the others by deadlines and by rollouts.
+    "safe_mode", "failed_change", "offline", "drifted", "rollout", "hold", "alarm", "clock", "trust_stale",
+    "not_published", "not_ended", "rollout_failed",
+]  # fmt: skip
+# Judged whenever an edge reports; the others by deadlines, by rollouts and by changes with a time.
 OF_REPORTS: Final[frozenset[Kind]] = frozenset(
     {"safe_mode", "failed_change", "drifted", "alarm", "clock", "trust_stale"}
 )
@@ -23,6 +25,11 @@ NEXT: Final[Mapping[Kind, str]] = {
     "offline": "Check power and network at the site. The edges go on by themselves with what they have.",
     "drifted": "Somebody or something changed the document on the edge. Open the edge and publish again.",
     "rollout": "Open the rollout and decide: resume, skip the failed, or roll back.",
+    "rollout_failed": "Read on the rollout's page which edges and why. Then acknowledge: once the rollout is "
+    "over, that closes this alert.",
+    "not_published": "Open the change and read why. Then publish it, schedule it anew, or cancel it.",
+    "not_ended": "Open the change and read why. Then revert it by hand, set another end, or say that it "
+    "stays.",
     "hold": "Look at each hold: release it through its preview, or set a new review date.",
     "alarm": "Look at the device that the alarm names; change its limits if they are wrong.",
     "clock": "Check the edge's time source. It takes nothing new while its clock may be wrong.",
@@ -52,6 +59,17 @@ class Alarm:
     detail: str
     is_raised: bool
     by_email: bool
+
+
+def together(found: Iterable[tuple[Cause, UUID]]) -> dict[Cause, set[UUID]]:
+    """Equal causes are one, with all their edges; by e-mail if any of these edges asks for it."""
+    edges: dict[Cause, set[UUID]] = defaultdict(set)
+    asking: dict[Cause, Cause] = {}
+    for cause, edge in found:
+        edges[cause].add(edge)
+        if cause.by_email:
+            asking.setdefault(cause, cause)
+    return {asking.get(cause, cause): reached for cause, reached in edges.items()}
 
 
 def of_edge(

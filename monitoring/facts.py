@@ -1,4 +1,4 @@
-"""What is known of edges, rollouts and holds, read for the causes. All need a scope."""
+"""What is known of edges and holds, read for the causes. All need a scope."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -9,9 +9,6 @@ from uuid import UUID
 from django.db import connection
 
 from configs.models import Hold, Version
-from configs.rollouts.models import Rollout
-from configs.rollouts.states import Phase
-from configs.rollouts.telling import BAD_STATES
 from edges.models import Edge, Stage
 from edges.words import LATE_AFTER_HEARTBEATS, OFFLINE_AFTER
 from monitoring import causes
@@ -41,10 +38,6 @@ SELECT e.id, e.site_id, t.name, s.last_heartbeat_at,
   JOIN edges_site t ON t.id = e.site_id AND t.organization_id = e.organization_id
  WHERE e.organization_id = %(organization)s AND e.stage = %(stage)s AND s.last_heartbeat_at IS NOT NULL
 """
-_BAD_TARGETS = """
-SELECT rollout_id, edge_id FROM configs_rollouttarget
- WHERE rollout_id = ANY(%s) AND organization_id = %s AND (state = ANY(%s) OR is_alarmed)
-"""
 
 Standing = dict[Cause, set[UUID]]
 
@@ -54,12 +47,11 @@ def of_edges(organization_id: UUID, edges: Collection[UUID], now: datetime) -> S
     rows = list(Edge.objects.filter(pk__in=list(edges)).select_related("head", "status"))
     made_by = _change_sets(rows)
     alarms = _alarms(organization_id, edges)
-    standing: Standing = defaultdict(set)
-    for edge in rows:
-        found = causes.of_edge(edge, change_set=made_by.get(edge.pk), alarms=alarms[edge.pk], now=now)
-        for cause in found:
-            standing[cause].add(edge.pk)
-    return standing
+    return causes.together(
+        (cause, edge.pk)
+        for edge in rows
+        for cause in causes.of_edge(edge, change_set=made_by.get(edge.pk), alarms=alarms[edge.pk], now=now)
+    )
 
 
 def online(edges: Collection[UUID], now: datetime) -> set[UUID]:
@@ -113,29 +105,6 @@ def _gone(edges: Collection[tuple[UUID, timedelta, bool, bool]]) -> set[UUID]:
     if len(late) >= max(SITE_LEAST, SITE_SHARE * len(edges)):
         return late
     return {edge for edge, silence, _, is_held in edges if silence >= OFFLINE_AFTER and not is_held}
-
-
-def of_rollouts(organization_id: UUID) -> Standing:
-    """Rollouts that wait for a person, with the edges that went bad. Two queries."""
-    waiting = {
-        one.pk: one
-        for one in Rollout.objects.filter(phase__in=[Phase.HALTED, Phase.PAUSED]).select_related("change_set")
-    }
-    bad: dict[UUID, set[UUID]] = defaultdict(set)
-    if waiting:
-        for rollout, edge in _rows(_BAD_TARGETS, [list(waiting), organization_id, BAD_STATES]):
-            bad[rollout].add(edge)
-    return {
-        Cause(
-            "rollout",
-            f"rollout:{one.pk}:{one.phase}",
-            f"The rollout of change #{one.change_set.number} is {one.phase}",
-            one.said,
-            change_set=one.change_set_id,
-            rollout=one.pk,
-        ): bad[one.pk]
-        for one in waiting.values()
-    }
 
 
 def of_holds(now: datetime) -> tuple[Standing, datetime | None]:

@@ -1,4 +1,4 @@
-"""The worker looks: at edges that reported, at rollouts and holds, and at silence when it is due.
+"""The worker looks: at edges that reported, at rollouts, holds and plans, and at silence when it is due.
 
 Every look compares what stands with what is open, so that looking twice changes nothing.
 """
@@ -12,7 +12,7 @@ from django.db import connection
 from configs import jobs
 from edges import tenancy
 from edges.models import Stage
-from monitoring import alerting, facts
+from monitoring import alerting, facts, planned, steered
 from monitoring.causes import OF_REPORTS
 from monitoring.models import AlertEdge
 
@@ -22,7 +22,7 @@ SOONEST, LATEST = timedelta(seconds=60), timedelta(minutes=30)
 
 
 def reported(*, organization_id: UUID, edges: Collection[UUID], now: datetime) -> None:
-    """Purpose: open, grow and resolve what these edges, the rollouts and the holds give cause for.
+    """Purpose: open, grow and resolve what these edges, the rollouts, the holds and the plans give cause for.
 
     Errors: none. Source: lifecycle.md, experience.md page 5.
     """
@@ -45,12 +45,12 @@ def silence(*, organization_id: UUID, now: datetime) -> None:
         gone = set(
             AlertEdge.objects.filter(left_at=None)
             .exclude(edge__stage=Stage.IN_SERVICE)
-            .exclude(alert__kind__in=["hold", "rollout", "offline"])
+            .filter(alert__kind__in=OF_REPORTS)
             .values_list("edge_id", flat=True)
         )
         alerting.settle(organization_id, {}, kinds=OF_REPORTS, edges=gone, now=now)
-        next_review = _of_everybody(organization_id, now)
-        due = min((one for one in (next_silence, next_review) if one is not None), default=now + LATEST)
+        next_look = _of_everybody(organization_id, now)
+        due = min((one for one in (next_silence, next_look) if one is not None), default=now + LATEST)
         jobs.add(
             kind=SILENCE,
             organization_id=organization_id,
@@ -61,12 +61,13 @@ def silence(*, organization_id: UUID, now: datetime) -> None:
 
 
 def _of_everybody(organization_id: UUID, now: datetime) -> datetime | None:
-    alerting.settle(
-        organization_id, facts.of_rollouts(organization_id), kinds={"rollout"}, edges=None, now=now
-    )
+    rollouts = steered.stand(organization_id, now)
+    alerting.settle(organization_id, rollouts, kinds={"rollout", "rollout_failed"}, edges=None, now=now)
     overdue, next_review = facts.of_holds(now)
     alerting.settle(organization_id, overdue, kinds={"hold"}, edges=None, now=now)
-    return next_review
+    failed, next_end = planned.stand(organization_id, now)
+    alerting.settle(organization_id, failed, kinds={"not_published", "not_ended"}, edges=None, now=now)
+    return min((one for one in (next_review, next_end) if one is not None), default=None)
 
 
 def lock(organization_id: UUID) -> None:

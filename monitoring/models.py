@@ -129,6 +129,14 @@ class Delivery(TenantModel):
     class Meta:
         ordering = ["-created_at"]
         constraints = [models.UniqueConstraint(fields=["recipient", "key"], name="monitoring_delivery_once")]
+        indexes = [
+            models.Index(fields=["alert", "recipient"], name="monitoring_delivery_of_alert"),
+            models.Index(
+                fields=["organization", "created_at"],
+                condition=Q(state="waiting"),
+                name="monitoring_delivery_waiting",
+            ),
+        ]
 
 
 class Served(models.Model):

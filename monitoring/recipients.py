@@ -13,7 +13,7 @@ from configs.changes import Actor
 from configs.refusals import NotInState, Refusal
 from edges import credentials, tenancy
 from edges.models import Site
-from monitoring import outbox
+from monitoring import messages, outbox
 from monitoring.models import Delivery, Recipient
 
 MOST = 50
@@ -99,10 +99,11 @@ def remove(*, organization_id: UUID, recipient_id: UUID, now: datetime) -> None:
 def test(*, organization_id: UUID, recipient_id: UUID, actor: Actor, now: datetime) -> Delivery:
     """Purpose: a message that says that it is a test, by the way that alerts go. Errors: NotInState."""
     with tenancy.scope([organization_id]):
-        found = Recipient.objects.filter(pk=recipient_id, removed_at=None).first()
+        rows = Recipient.objects.select_related("organization")
+        found = rows.filter(pk=recipient_id, removed_at=None).first()
         if found is None:
             raise NotInState("This recipient has been removed. Nothing was sent.")
-        body = {"event": "test", "by": actor.name, "at": now.isoformat()}
+        body = messages.of_test(found, by=actor.name, now=now)
         return outbox.send(found, key=f"test:{uuid4()}", body=body, now=now)
 
 

@@ -1,7 +1,7 @@
 """One message, sent: by e-mail, or signed to a webhook. Tried again, each time later, for about two days.
 
 A webhook gets `EMS-Timestamp` (seconds), `EMS-Key` (the same for every attempt) and `EMS-Signature`:
-`v1=` HMAC-SHA256 of `<timestamp>.<body>` with its secret, in hex.
+`v1=` HMAC-SHA256 of `<timestamp>.<body>` with its secret, in hex (docs/webhooks.md).
 """
 
 import hmac
@@ -10,7 +10,6 @@ import smtplib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -19,7 +18,7 @@ from django.db.models import Min
 
 from configs import jobs
 from edges import tenancy
-from monitoring import dialling, outbox, recipients
+from monitoring import dialling, messages, outbox, recipients
 from monitoring.models import Delivery
 
 # Half a minute, then four times as long each time, at most eight hours: 30 s ... 8 h, 8 h, about two days.
@@ -120,7 +119,7 @@ def signed(secret: bytes, body: bytes, *, key: str, now: datetime) -> dict[str, 
 def _email(row: Delivery, now: datetime) -> Tried:  # noqa: ARG001 - as `_webhook`
     if not settings.EMAIL_IS_SET:
         return Tried("no e-mail server is set (EMAIL_URL)")
-    subject, text = written(row.body)
+    subject, text = messages.written(row.body)
     message = EmailMessage(
         subject, text, settings.DEFAULT_FROM_EMAIL, [row.recipient.address], headers={"X-EMS-Key": row.key}
     )
@@ -129,21 +128,3 @@ def _email(row: Delivery, now: datetime) -> Tried:  # noqa: ARG001 - as `_webhoo
     except (OSError, smtplib.SMTPException) as lost:
         return Tried(f"the e-mail server said: {lost}"[:300], is_reached=False)
     return Tried("handed to the e-mail server", is_done=True)
-
-
-def written(body: dict[str, Any]) -> tuple[str, str]:
-    """Subject and text of an e-mail. Pure."""
-    if body["event"] == "test":
-        return "EMS: a test", f"A test, sent by {body['by']}. Alerts will reach you here."
-    alert = body["alert"]
-    what = body["event"].removeprefix("alert.")
-    edges = ", ".join(alert["edges"])
-    lines = [
-        f"{alert['what']}: {what} at {body['at']}.",
-        f"Edges: {alert['reach']} ({edges})" if edges else "",
-        f"Cause: {alert['detail']}" if alert["detail"] else "",
-        f"Next step: {alert['next_step']}" if what != "resolved" else "",
-        f"More: {alert['address']}" if alert["address"] else "",
-    ]
-    subject = " ".join(f"EMS: {alert['what']} ({what})".split())
-    return subject[:150], "\n".join(line for line in lines if line) + "\n"

@@ -17,14 +17,13 @@ from psycopg import AsyncConnection, Notify
 from psycopg_pool import PoolTimeout
 
 from doors.metrics import FEED_GAPS
+from edges.notices import COUNTER
 from sync_api import fan_out
 from sync_api.registry import Registry
 from sync_api.sequence import Heard, Sequence
 from sync_api.sockets import Close
 
 NOTICES, SOCKETS = "ems_notices", "ems_sockets"
-# The last statement of a feed that hears: the outgoing ping looks for a session that shows it.
-COUNTER = "SELECT seq FROM edges_noticecounter"
 # After this long without a notice the counter is asked, which also proves that the connection lives.
 SILENCE_SECONDS = 15.0
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)

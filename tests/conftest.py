@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -27,6 +28,30 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 MIGRATED_BY = ("*/migrations/*.py", "edges/row_security.py", "ems/database_roles.py", "ems/setting_up.py")
 # A test database is made again when it is lost: nothing waits for the disk.
 UNSAFE_BUT_FAST = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
+# How long one example takes says how loaded the machine is, and nothing of what is asserted.
+hypothesis.settings.register_profile("without a clock", deadline=None)
+hypothesis.settings.load_profile("without a clock")
+
+# Folders whose tests mostly wait: for probations, timeouts and cycles of processes. The longest come first.
+WAITING = ("walks", "faults", "edge_agent", "edge_runtime")
+# Many that take no time: what is left for the end, when no worker is to be alone with something long.
+SHORT = ("edge_protocol", "house")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait are spread among those that compute: workers side by side leave no core idle."""
+    folders = {item.path: item.path.relative_to(REPOSITORY / "tests").parts[0] for item in items}
+    waiting = sorted(
+        (path for path, folder in folders.items() if folder in WAITING),
+        key=lambda path: WAITING.index(folders[path]),
+    )
+    short = [path for path, folder in folders.items() if folder in SHORT]
+    computing = [path for path in folders if path not in {*waiting, *short}]
+    place = dict.fromkeys(short, 1.0)
+    for group in (waiting, computing):
+        place |= {path: index / len(group) for index, path in enumerate(group)}
+    items.sort(key=lambda item: place[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,11 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from configs.rollouts.policies import Share
-
-Select = Callable[[Mapping[str, Any]], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +25,23 @@ class Assigned:
 
 
 def assign(
-    shares: Sequence[Share], candidates: Sequence[Candidate], *, seed: UUID, select: Select
+    shares: Sequence[Share],
+    candidates: Sequence[Candidate],
+    *,
+    seed: UUID,
+    meant: Mapping[int, Collection[str]],
 ) -> list[Assigned]:
     """Waves with their edges; one of the rest is added, empty ones are left out.
 
     Those that answer come first, so that a first wave says something; among them chance decides, drawn from
-    `seed`, so that a wave is no site and no batch of hardware. `select` gives the edge_ids of a selector.
+    `seed`, so that a wave is no site and no batch of hardware. `meant`: the edge_ids of the
+    shares with a selector, by position.
     """
     left = sorted(candidates, key=lambda one: (one.is_silent, _draw(seed, one)))
     waves: list[Assigned] = []
-    for share in shares:
-        chosen = _chosen(share, left, taken=len(candidates) - len(left), total=len(candidates), select=select)
+    for position, share in enumerate(shares):
+        taken = len(candidates) - len(left)
+        chosen = _chosen(share, left, taken=taken, total=len(candidates), meant=meant.get(position, ()))
         if chosen:
             waves.append(Assigned(share, tuple(chosen)))
             gone = {one.uid for one in chosen}
@@ -49,10 +52,9 @@ def assign(
 
 
 def _chosen(
-    share: Share, left: Sequence[Candidate], *, taken: int, total: int, select: Select
+    share: Share, left: Sequence[Candidate], *, taken: int, total: int, meant: Collection[str]
 ) -> Sequence[Candidate]:
     if share.selector is not None:
-        meant = set(select(share.selector))
         return [one for one in left if one.edge_id in meant]
     if share.count is not None:
         return left[: share.count]

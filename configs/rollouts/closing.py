@@ -78,8 +78,9 @@ def _follow(row: Rollout, plans: Iterable[EdgePlan], stragglers: int, now: datet
     known: set[UUID] = set(
         RolloutTarget.objects.filter(rollout=row, edge__in=uids).values_list("edge_id", flat=True)
     )
-    # What was passed by has perhaps become possible; it is looked at once more.
-    again = RolloutTarget.objects.filter(rollout=row, edge__in=uids, state=TargetState.SKIPPED)
+    # What was passed by, or had moved away, has perhaps become possible; it is looked at once more.
+    passed = (TargetState.SKIPPED, TargetState.GONE)
+    again = RolloutTarget.objects.filter(rollout=row, edge__in=uids, state__in=passed)
     again.update(
         state=TargetState.PENDING, why="", wave=stragglers, is_watched=True, is_moved=False, changed_at=now
     )

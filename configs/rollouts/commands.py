@@ -145,7 +145,8 @@ def pass_wave(work: Work, words: str) -> None:
     """The gate says pass."""
     work.put_wave(work.wave, phase=WavePhase.PASSED, said=words)
     work.note("wave_passed", reason=words, evidence=work.tally(work.wave).to_dict())
-    if work.policy.advance == "manual" and work.wave + 1 < work.stragglers:
+    left = range(work.wave + 1, work.stragglers)
+    if work.policy.advance == "manual" and not all(work.tally(one).is_deserted for one in left):
         work.become(Phase.PAUSED, f"wave {work.wave + 1} passed ({words}): the next one waits for a person")
         return
     next_wave(work)
@@ -174,7 +175,8 @@ def _complete(work: Work, *, by: str) -> None:
         said = f"completed with exceptions: {words}"
         work.become(Phase.COMPLETED_WITH_EXCEPTIONS, said, by=by, evidence=exceptions)
     else:
-        work.become(Phase.COMPLETED, "completed", by=by)
+        is_nobody = any(one[Kind.GONE] for one in left) and not any(one[Kind.CONFIRMED] for one in left)
+        work.become(Phase.COMPLETED, "completed: nobody is left" if is_nobody else "completed", by=by)
 
 
 def _require(work: Work, *phases: Phase) -> None:

@@ -48,6 +48,8 @@ def step(rollout: Rollout, event: Event, now: datetime) -> Step:
         seeing.expire(work)
     if work.phase in (Phase.RUNNING, Phase.PAUSED):
         _halt_if_failed(work)
+    if work.phase == Phase.PAUSED:
+        _go_on_alone(work)
     if work.phase == Phase.ROLLING_BACK and rollout.is_whole:
         returning.roll_back(work)
     while work.phase == Phase.RUNNING and _progress(work):
@@ -83,6 +85,19 @@ def _halt_if_failed(work: Work) -> None:
             return
 
 
+def _go_on_alone(work: Work) -> None:
+    """What its gate or the next wave waits for has gone: a person's own pause stays, any other does not."""
+    phase = work.waves[work.wave].phase
+    begin = {WavePhase.INCONCLUSIVE: work.wave, WavePhase.PASSED: work.wave + 1}.get(phase, work.stragglers)
+    left = range(begin, work.stragglers)
+    if not left or not all(work.tally(position).is_deserted for position in left):
+        return
+    if phase == WavePhase.INCONCLUSIVE:
+        commands.pass_wave(work, judge(work.policy, work.tally(work.wave), is_overdue=True).words)
+    else:
+        commands.next_wave(work)
+
+
 def _progress(work: Work) -> bool:
     """One move of the open wave; False when it can only wait."""
     wave = work.waves[work.wave]
@@ -114,9 +129,11 @@ def _settling(work: Work) -> bool:
 
 def _baking(work: Work) -> bool:
     since = work.waves[work.wave].baking_since or work.now
-    if (work.now - since).total_seconds() < work.policy.bake_seconds:
+    counts = work.tally(work.wave)
+    is_early = (work.now - since).total_seconds() < work.policy.bake_seconds
+    if is_early and not counts.is_deserted:
         return False
-    verdict = judge(work.policy, work.tally(work.wave), is_overdue=_overdue(work))
+    verdict = judge(work.policy, counts, is_overdue=_overdue(work))
     if verdict.answer == Answer.PASS:
         commands.pass_wave(work, verdict.words)
         return True

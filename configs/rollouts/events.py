@@ -18,7 +18,7 @@ class Sighting:
 
     `state`: its status under the version that it is desired to run; `is_ours` False: its pins are no longer
     the candidates, somebody else moved them. `until`: the end of what it is staged for. `is_back`: it runs
-    what it was recalled to.
+    what it was recalled to. `gone`: why the change is no longer for it: retired | moved, else empty.
     """
 
     state: TargetState
@@ -29,6 +29,7 @@ class Sighting:
     is_silent: bool = False
     is_held_locally: bool = False
     is_alarmed: bool = False
+    gone: str = ""
     until: datetime | None = None
 
 

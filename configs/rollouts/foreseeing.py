@@ -31,7 +31,8 @@ class Waves:
 def waves(plan: Plan, wish: Wish, *, seed: UUID, now: datetime) -> Waves | None:
     """What `starting.start` would store as waves, were it asked now; None for what takes effect at once.
 
-    `seed`: the draft's key. One query, and one more for each selector. Needs a scope. Errors: none.
+    `seed`: the draft's key. One query, and up to three more for each selector. Needs a scope.
+    Errors: ChangeRefused for waves whose selector means nobody.
     """
     if starting.is_at_once(plan):
         return None

@@ -38,6 +38,8 @@ def judge(policy: Policy, tally: Tally, *, is_overdue: bool) -> Verdict:
     failed = failure(policy, tally)
     if failed:
         return Verdict(Answer.FAIL, failed)
+    if tally.is_deserted:
+        return Verdict(Answer.PASS, "nobody is left in it")
     lacking = _lacking(policy, tally)
     if not lacking:
         return Verdict(Answer.PASS, f"{tally[Kind.CONFIRMED]} of {tally.attempted} confirmed")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from configs.changes import selector_complaint
 from configs.refusals import ChangeError, ChangeRefused
 from configs.rollouts.states import Policy
 
@@ -131,6 +132,9 @@ def _share(share: Share) -> list[str]:
     given = [one for one in (share.selector, share.count, share.percent) if one is not None]
     if len(given) != 1:
         return ["a wave names one of selector, count and percent"]
+    complaint = None if share.selector is None else selector_complaint(share.selector)
+    if complaint is not None:
+        return [complaint]
     if share.count is not None and share.count < 1:
         return ["count is at least 1"]
     if share.percent is not None and not 0 < share.percent <= 100:

@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from configs.fleet import Reach
 from configs.rollouts.events import Entry, Sighting
 from configs.rollouts.models import Rollout as Row
 from configs.rollouts.models import RolloutEntry, RolloutWave
@@ -65,6 +66,7 @@ SELECT t.edge_id, e.site_id, t.wave, t.place, t.state, t.version, t.why, t.is_mo
        t.is_retried, t.offered_at, t.deadline_at,
        coalesce(h.version, 0), coalesce(s.running_version, 0), coalesce(s.phase, ''), s.last_attempt::text,
        s.staged::text, s.local_hold::text, s.last_heartbeat_at, coalesce(s.heartbeat_seconds, 60),
+       e.retired_at IS NOT NULL,
        ARRAY[p.organization_revision_id, p.site_revision_id, p.edge_revision_id] && %(candidates)s
   FROM configs_rollouttarget t
   JOIN edges_edge e ON e.id = t.edge_id
@@ -85,11 +87,15 @@ def load(
     row: Row,
     *,
     candidates: Collection[UUID],
+    reach: Reach,
     now: datetime,
     reported: Collection[UUID] = (),
     is_whole: bool = False,
 ) -> Loaded:
-    """The rollout, with the targets that one step may need. Three queries."""
+    """The rollout, with the targets that one step may need. Three queries.
+
+    `reach`: where its layers stand; an edge outside has been moved since.
+    """
     waves = list(RolloutWave.objects.filter(rollout=row).order_by("position"))
     phase = Phase(row.phase)
     parameters: dict[str, Any] = {
@@ -108,7 +114,7 @@ def load(
         cursor.execute(_OTHERS, parameters)
         others = _others(cursor.fetchall())
     targets = {found[0]: _target(found) for found in rows}
-    sightings = {found[0]: sight(_facts(found), targets[found[0]], now) for found in rows}
+    sightings = {found[0]: sight(_facts(found, reach), targets[found[0]], now) for found in rows}
     rollout = Rollout(
         policy=Policy(**row.policy),
         waves=tuple(
@@ -167,8 +173,11 @@ def _target(found: tuple[Any, ...]) -> Target:
     )
 
 
-def _facts(found: tuple[Any, ...]) -> Facts:
-    desired, running, phase, attempt, staged, local_hold, heard_at, heartbeat_seconds, is_ours = found[12:]
+def _facts(found: tuple[Any, ...], reach: Reach) -> Facts:
+    edge, site = found[:2]
+    desired, running, phase, attempt, staged, local_hold, heard_at = found[12:19]
+    heartbeat_seconds, is_retired, is_ours = found[19:]
+    is_within = reach.everything or site in reach.sites or edge in reach.edges
     return Facts(
         desired=desired,
         is_ours=bool(is_ours),
@@ -179,6 +188,7 @@ def _facts(found: tuple[Any, ...]) -> Facts:
         local_hold=orjson.loads(local_hold or "null"),
         heard_at=heard_at,
         heartbeat_seconds=heartbeat_seconds,
+        gone="retired" if is_retired else "" if is_within else "moved",
     )
 
 

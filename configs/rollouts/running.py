@@ -13,8 +13,8 @@ from configs.rollouts.candidates import Layers
 from configs.rollouts.events import Act, Command, Entry, Event, Offer, Seen
 from configs.rollouts.models import Rollout as Row
 from configs.rollouts.offering import Publisher
-from configs.rollouts.starting import KIND
 from configs.rollouts.states import DONE, Phase, Rollout
+from configs.rollouts.waking import KIND
 from configs.rollouts.working import MOST_EDGES_AN_ACT
 from configs.signing import Signer
 from edges import tenancy
@@ -64,6 +64,7 @@ class _Run:
         loaded = rows.load(
             self.row,
             candidates=self.layers.candidates,
+            reach=self.layers.reach,
             now=self.now,
             reported=reported,
             is_whole=command is not None,
@@ -84,7 +85,7 @@ class _Run:
                 change_set_id=self.row.change_set_id,
                 sites=self.publisher.touched,
             )
-        if after.phase != before.phase:
+        if self.entries:
             watching.look(organization_id=self.row.organization_id, now=self.now)
         jobs.reschedule(
             kind=KIND,

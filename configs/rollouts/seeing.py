@@ -14,8 +14,17 @@ def seen(work: Work, event: Seen) -> None:
     for edge, sighting in event.sightings.items():
         target = work.targets.get(edge)
         if target is not None:
+            if sighting.gone:
+                _leave(work, target, sighting.gone)
+                continue
             facts = {"is_silent": sighting.is_silent, "is_held_locally": sighting.is_held_locally}
             _see(work, work.put(target, **facts), sighting)
+
+
+def _leave(work: Work, target: Target, why: str) -> None:
+    """Whatever it said before, nothing is awaited of it, and nothing is taken back from it."""
+    facts = {"is_moved": False, "is_alarmed": False, "is_retried": False, "deadline_at": None}
+    work.put(target, state=TargetState.GONE, why=why, **facts)
 
 
 def _see(work: Work, target: Target, sighting: Sighting) -> None:

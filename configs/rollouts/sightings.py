@@ -16,7 +16,10 @@ _WAITS = timedelta(hours=24)  # for what is staged without an end: an operator o
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is desired of an edge and what it last said. `is_ours`: its pins are the rollout's candidates."""
+    """What is desired of an edge and what it last said. `is_ours`: its pins are the rollout's candidates.
+
+    `gone`: why the change is no longer for it: retired | moved, else empty.
+    """
 
     desired: int
     is_ours: bool
@@ -28,6 +31,7 @@ class Facts:
     heard_at: datetime | None
     heartbeat_seconds: int
     is_alarmed: bool = False
+    gone: str = ""
 
 
 def sight(facts: Facts, target: Target, now: datetime) -> Sighting:
@@ -41,6 +45,7 @@ def sight(facts: Facts, target: Target, now: datetime) -> Sighting:
         is_silent=is_silent(facts.heard_at, facts.heartbeat_seconds, now),
         is_held_locally=_is_held(facts.local_hold, now),
         is_alarmed=facts.is_alarmed,
+        gone=facts.gone,
         until=_until(facts, now) if state == TargetState.STAGED else None,
     )
 

@@ -13,7 +13,7 @@ from configs.models import ChangeSet, Revision, State
 from configs.outcomes import Preview
 from configs.planning import Plan
 from configs.refusals import ChangeError, ChangeRefused
-from configs.rollouts import assigning, policies, rebasing, rows, sightings
+from configs.rollouts import assigning, policies, rebasing, rows, sightings, waking
 from configs.rollouts.assigning import Assigned, Candidate
 from configs.rollouts.events import Entry
 from configs.rollouts.models import Rollout, RolloutLayer, RolloutTarget, RolloutWave
@@ -24,7 +24,6 @@ from configs.timed import gate
 from edges import tenancy
 from edges.models import Edge, Stage
 
-KIND = "rollout"
 STRAGGLERS = "stragglers"
 USUAL_SECONDS = 60  # between the heartbeats of an edge that never sent one
 
@@ -116,20 +115,46 @@ def _refused(detail: str) -> ChangeRefused:
 
 
 def assigned(plan: Plan, wish: Wish, *, seed: UUID, now: datetime) -> list[Assigned]:
-    """The waves of a plan; none where no edge is in service. `seed`: the change set's key. Needs a scope."""
+    """The waves of a plan; none where no edge is in service. `seed`: the change set's key. Needs a scope.
+
+    Errors: ChangeRefused for waves whose selector means nobody.
+    """
     heard = _heard([one.facts.uid for one in plan.affected])
     candidates = [
         Candidate(one.facts.uid, one.facts.edge_id, sightings.is_silent(*heard[one.facts.uid], now))
         for one in plan.affected
         if one.facts.uid in heard
     ]
-    organization_id = plan.ground.organization.pk
-    return assigning.assign(
-        wish.waves,
-        candidates,
-        seed=seed,
-        select=lambda selector: targets.select(organization_id, selector, now=now),
-    )
+    selectors = {at: one.selector for at, one in enumerate(wish.waves) if one.selector is not None}
+    meant = _meant(plan.ground.organization.pk, selectors, candidates, now=now)
+    return assigning.assign(wish.waves, candidates, seed=seed, meant=meant)
+
+
+def _meant(
+    organization_id: UUID,
+    selectors: Mapping[int, Mapping[str, Any]],
+    candidates: Sequence[Candidate],
+    *,
+    now: datetime,
+) -> dict[int, frozenset[str]]:
+    """The edges that each wave's selector means. A wave that is meant and empty would remove the canary."""
+    reach = {one.edge_id for one in candidates}
+    meant: dict[int, frozenset[str]] = {}
+    wrong: list[tuple[int, str]] = []
+    for at, selector in selectors.items():
+        slips = targets.unknown(organization_id, selector)
+        wrong += [(at, f"there is no {kind} {name!r} here") for kind, name in slips]
+        meant[at] = frozenset(targets.select(organization_id, selector, now=now))
+        if not slips and reach and not meant[at] & reach:
+            wrong.append((at, f"it selects none of the edges that the change is for ({len(reach)})"))
+    if wrong:
+        raise ChangeRefused(
+            [
+                ChangeError(None, f"/waves/{at}/selector", "rollout", None, f"wave {at + 1}: {detail}")
+                for at, detail in wrong
+            ]
+        )
+    return meant
 
 
 def _heard(edges: Iterable[UUID]) -> Mapping[UUID, tuple[datetime | None, int]]:
@@ -162,7 +187,7 @@ def _store(
     _store_targets(rollout, plan, waves, now)
     counts = {"targets": sum(len(one.edges) for one in waves), "waves": [len(one.edges) for one in waves]}
     rows.note(rollout, [Entry("started", actor.name, row.reason, None, counts)], now=now)
-    jobs.add(kind=KIND, organization_id=row.organization_id, subject=rollout.pk, now=now)
+    jobs.add(kind=waking.KIND, organization_id=row.organization_id, subject=rollout.pk, now=now)
     return rollout
 
 

@@ -58,6 +58,7 @@ class TargetState(StrEnum):
     SKIPPED = "skipped"
     RECALLING = "recalling"
     RECALLED = "recalled"
+    GONE = "gone"  # retired, or moved to where the change does not reach, since the rollout began
 
 
 LIVE = frozenset({TargetState.OFFERED, TargetState.STAGED, TargetState.APPLYING, TargetState.APPLIED})
@@ -84,6 +85,7 @@ class Kind(StrEnum):
     UNREACHABLE = "unreachable"
     RECALLING = "recalling"
     PASSED_BY = "passed_by"  # it should have the change, and was left out for a reason
+    GONE = "gone"  # it is no more; the arithmetic goes on without it
     OUT = "out"  # it needs nothing: the same content, taken over by somebody else, or recalled
 
 
@@ -94,6 +96,7 @@ _KINDS = {
     TargetState.CONFIRMED: Kind.CONFIRMED,
     TargetState.UNREACHABLE: Kind.UNREACHABLE,
     TargetState.RECALLING: Kind.RECALLING,
+    TargetState.GONE: Kind.GONE,
     **dict.fromkeys(LIVE, Kind.LIVE),
     **dict.fromkeys(BAD, Kind.BAD),
 }
@@ -212,6 +215,11 @@ class Tally:
     def attempted(self) -> int:
         """Edges that took the change, whatever came of it: neither passed by, nor withdrawn, nor silent."""
         return self[Kind.LIVE] + self[Kind.CONFIRMED] + self[Kind.BAD]
+
+    @property
+    def is_deserted(self) -> bool:
+        """Edges have gone, and nobody is left for whom there is anything to wait."""
+        return self[Kind.GONE] > 0 and set(+Counter(self.counts)) <= {Kind.GONE, Kind.OUT}
 
     def to_dict(self) -> dict[str, int]:
         return {"attempted": self.attempted} | {str(kind): self[kind] for kind in Kind}

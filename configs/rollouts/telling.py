@@ -48,10 +48,17 @@ class Counts:
                 counts[state] += number
         return dict(sorted(counts.items()))
 
+    def gone(self) -> dict[str, int]:
+        """Why edges left meanwhile: retired or moved."""
+        return self._by_reason(TargetState.GONE)
+
     def skipped(self) -> dict[str, int]:
+        return self._by_reason(TargetState.SKIPPED)
+
+    def _by_reason(self, wanted: TargetState) -> dict[str, int]:
         counts: Counter[str] = Counter()
         for _, state, why, _, number in self.rows:
-            if state == TargetState.SKIPPED:
+            if state == wanted:
                 counts[why] += number
         return dict(sorted(counts.items()))
 
@@ -95,6 +102,7 @@ def describe(row: Rollout, *, now: datetime) -> dict[str, Any]:
         "policy": row.policy,
         "due_at": row.due_at,
         "skipped": counts.skipped(),
+        "gone": counts.gone(),
         "waves": [_wave(row, one, counts, now) for one in waves],
         "failures": failures(row),
         "waiting": unanswered(row),
@@ -126,7 +134,19 @@ def _bake_left(row: Rollout, wave: RolloutWave, now: datetime) -> int | None:
 
 
 def sentence(row: Rollout, counts: Counts, waves: Sequence[RolloutWave], *, now: datetime) -> str:
-    """Where it stands, with its numbers."""
+    """Where it stands, with its numbers, and who left meanwhile."""
+    gone = counts.gone()
+    left = [words[number > 1].format(number) for why, words in _LEFT.items() if (number := gone.get(why, 0))]
+    return "; ".join([_stands(row, counts, waves, now), *left])
+
+
+_LEFT = {
+    "retired": ("{} was retired meanwhile", "{} were retired meanwhile"),
+    "moved": ("{} was moved out of its reach meanwhile", "{} were moved out of its reach meanwhile"),
+}
+
+
+def _stands(row: Rollout, counts: Counts, waves: Sequence[RolloutWave], now: datetime) -> str:
     if row.phase == Phase.ROLLING_BACK:
         states = counts.states()
         back, waiting = states.get(TargetState.RECALLED, 0), states.get(TargetState.RECALLING, 0)

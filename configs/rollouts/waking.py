@@ -1,4 +1,4 @@
-"""What edges report wakes the rollouts that wait for it."""
+"""What edges report, and what becomes of them, wakes the rollouts that wait for it."""
 
 from datetime import datetime
 from typing import Any
@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db import connection
 
 from configs.jobs import CHANNEL
-from configs.rollouts.starting import KIND
 
+KIND = "rollout"
 # Columns of an edge's status by which a rollout goes on.
 TELLING = frozenset({"phase", "staged", "last_attempt", "local_hold"})
 
@@ -26,7 +26,7 @@ SELECT pg_notify(%(channel)s, %(kind)s) FROM made LIMIT 1
 
 
 def reported(*, organization_id: UUID, edge_uid: UUID, now: datetime) -> None:
-    """Purpose: an edge said something new. Needs a scope. One query."""
+    """Purpose: an edge said something new, was retired or was moved. Needs a scope. One query."""
     parameters: dict[str, Any] = {
         "kind": KIND,
         "now": now,

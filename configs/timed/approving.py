@@ -1,4 +1,4 @@
-"""One other person's word: the rule that asks for it, the request, the yes and the no."""
+"""One other person's word: the rule that asks for it, the request, the yes, the no, and the way back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -155,7 +155,7 @@ def approve(
 def reject(
     *, organization_id: UUID, change_set_id: UUID, comment: str, actor: Actor, now: datetime
 ) -> Approval:
-    """Purpose: another person's no, with the reason; an edit makes it a draft again.
+    """Purpose: another person's no, with the reason; taken back, it is a draft again.
 
     Errors: OwnChange, NotInState, Unknown.
     """
@@ -170,6 +170,30 @@ def reject(
     return asked
 
 
+def take_back(
+    *, organization_id: UUID, change_set_id: UUID, reason: str, actor: Actor, now: datetime
+) -> None:
+    """Purpose: what was rejected, or still waits for a word, is a draft again, with every step it had.
+
+    An open request is void; what was said stays in the story. Errors: NotInState, Unknown.
+    """
+    with tenancy.scope([organization_id]):
+        storing.lock(organization_id)
+        row = changesets.draft(change_set_id, State.REJECTED, State.AWAITING_APPROVAL)
+        storing.advance(organization_id, numbered=False)
+        gate.void(row)
+        ChangeSet.objects.filter(pk=row.pk).update(state=State.DRAFT, closed_at=None)
+        noting.note(row, "taken_back", by=actor.name, now=now, detail=reason)
+
+
+def is_own(row: ChangeSet, asked: Approval | None, actor: Actor) -> bool:
+    """Whether it takes somebody else's word. Whoever is no person of ours is told apart by name. Pure."""
+    users, names = {row.author_user_id}, {row.author}
+    if asked is not None:
+        users, names = users | {asked.asked_by_user_id}, names | {asked.asked_by}
+    return actor.user_id in users - {None} or actor.name in names
+
+
 def _asked(change_set_id: UUID) -> tuple[ChangeSet, Approval]:
     row = changesets.draft(change_set_id, State.AWAITING_APPROVAL)
     return row, Approval.objects.get(change_set=row, decision=Decision.WAITING)
@@ -182,9 +206,8 @@ def _decide(asked: Approval, decision: Decision, actor: Actor, comment: str, now
 
 
 def _require_other(row: ChangeSet, asked: Approval, actor: Actor) -> None:
-    """Errors: OwnChange. Whoever is no person of ours is told apart by name."""
-    users = {row.author_user_id, asked.asked_by_user_id} - {None}
-    if actor.user_id in users or actor.name in {row.author, asked.asked_by}:
+    """Errors: OwnChange."""
+    if is_own(row, asked, actor):
         raise OwnChange(f"Change set #{row.number} is yours: it takes the word of somebody else.")
 
 

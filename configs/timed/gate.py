@@ -7,10 +7,12 @@ device registry, which changes with the software. A draft always asks, whatever 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from configs.models import ChangeSet, Kind
 from configs.planning import Plan
 from configs.refusals import ApprovalOutdated, ApprovalRequired
+from configs.timed import noting
 from configs.timed.models import Approval, ApprovalRule, Decision
 from edge_protocol.pointers import Touching
 
@@ -48,6 +50,12 @@ def void(row: ChangeSet) -> bool:
     """It is no longer what somebody looked at; gives whether anybody had been asked. Needs the lock."""
     given = Approval.objects.filter(change_set=row, decision__in=[Decision.WAITING, Decision.APPROVED])
     return given.update(decision=Decision.VOID) > 0
+
+
+def void_by_edit(row: ChangeSet, *, by: str, now: datetime) -> None:
+    """After an edit somebody else's word counts no more, and the story says so. Needs the lock."""
+    if void(row):
+        noting.note(row, "approval_void", by=by, now=now, detail="an edit: ask for an approval anew")
 
 
 def require(plan: Plan, row: ChangeSet | None) -> None:

@@ -2,9 +2,14 @@
 
 from datetime import datetime
 
-from configs import hinting
+from configs import hinting, watching
 from configs.models import ChangeSet
 from configs.timed.models import ChangeSetEntry, Timing
+
+# A plan failed, or somebody made another one: the alerts look.
+WATCHED = frozenset(
+    {"scheduled", "rescheduled", "unscheduled", "put_back", "window_missed", "end_planned", "end_refused"}
+)
 
 
 def note(row: ChangeSet, what: str, *, by: str, now: datetime, detail: str = "") -> None:
@@ -18,6 +23,8 @@ def note(row: ChangeSet, what: str, *, by: str, now: datetime, detail: str = "")
         subject=row.pk,
         change_set_id=row.pk,
     )
+    if what in WATCHED:
+        watching.look(organization_id=row.organization_id, now=now)
 
 
 def timing(row: ChangeSet) -> Timing:

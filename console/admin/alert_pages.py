@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from configs.changes import Actor
 from configs.refusals import Refusal
 from console import fleet
+from console.admin import cloud
 from console.admin.links import edge_address
 from console.admin.scoping import as_page, granted
 from console.admin.site import desk, person
@@ -91,6 +92,7 @@ def alerts_page(request: HttpRequest) -> HttpResponseBase:
     context = {
         **desk.each_context(request),
         "title": "Alerts",
+        "cloud": cloud.troubles(request),
         "states": telling.STATES,
         "state": state,
         "organizations": list(Organization.objects.order_by("name")),

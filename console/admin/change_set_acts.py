@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.urls import reverse
 
 from configs import changesets, signing
 from configs.changes import Actor
@@ -15,6 +16,8 @@ from configs.rollouts.policies import PRESETS, Wish
 from configs.timed import approving, ending, scheduling, windows
 from configs.timed.scheduling import When
 from configs.timed.windows import DAYS, Window
+from console.admin.draft_bar import draft_address
+from console.admin.links import change_address
 from edges.roles import Act
 
 LOCAL = ("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
@@ -78,6 +81,10 @@ class Scheduling(Digest):
     until = moment("Until (empty: it stays)")
 
 
+def act_address(pk: UUID, name: str) -> str:
+    return reverse("admin:console_change_set_act", args=[pk, name])
+
+
 @dataclass(frozen=True)
 class Deed:
     """One confirmed act: on what, by whom, when, and what the form said."""
@@ -116,6 +123,10 @@ class ChangeSetAct:
     does: Callable[[Deed], object]
     is_destructive: bool = False
     shows_preview: bool = False
+    waves_first: Callable[[UUID], str] | None = (
+        None  # where a far-reaching change is let out in waves instead
+    )
+    leads: Callable[[UUID], str] = change_address  # where one stands when it is done
 
 
 def _publish(deed: Deed) -> object:
@@ -157,6 +168,7 @@ ACTS: Mapping[str, ChangeSetAct] = {
         Publishing,
         _publish,
         shows_preview=True,
+        waves_first=draft_address,
     ),
     "schedule": ChangeSetAct(
         "Schedule",
@@ -174,6 +186,7 @@ ACTS: Mapping[str, ChangeSetAct] = {
         Digest,
         lambda deed: scheduling.schedule(**deed.which, when=When(), preview_digest=deed.digest),
         shows_preview=True,
+        waves_first=lambda pk: act_address(pk, "schedule"),
     ),
     "unschedule": ChangeSetAct(
         "Take back",
@@ -209,10 +222,19 @@ ACTS: Mapping[str, ChangeSetAct] = {
     "reject": ChangeSetAct(
         "Reject",
         "approve",
-        "It will not be published as it is. An edit of the author's makes it a draft again.",
+        "It will not be published as it is. Its author reads why, takes it back, changes it and asks again.",
         Rejection,
         lambda deed: approving.reject(**deed.which, comment=deed.values["comment"]),
         is_destructive=True,
+    ),
+    "take_back": ChangeSetAct(
+        "Take it back as a draft",
+        "edit",
+        "It is a draft again with every step it had, to be changed, discarded, or asked about anew. A "
+        "request for an approval that is still open is void.",
+        Reason,
+        lambda deed: approving.take_back(**deed.which, reason=deed.values["reason"]),
+        leads=draft_address,
     ),
     "cancel": ChangeSetAct(
         "Cancel the change",
@@ -225,14 +247,19 @@ ACTS: Mapping[str, ChangeSetAct] = {
 }
 _FITTING: Mapping[str, tuple[str, ...]] = {
     State.DRAFT: ("publish", "schedule", "request_approval", "end", "cancel"),
-    State.AWAITING_APPROVAL: ("approve", "reject", "request_approval", "cancel"),
+    State.AWAITING_APPROVAL: ("approve", "reject", "take_back", "request_approval", "cancel"),
+    State.REJECTED: ("take_back",),
     State.SCHEDULED: ("schedule", "publish_now", "unschedule", "end", "cancel"),
     State.IN_ROLLOUT: ("end",),
     State.PUBLISHED: ("end",),
 }
 
 
-def fitting(state: str, *, has_rule: bool) -> list[str]:
-    """The acts that fit a state, the most likely first; approvals only where something asks for them."""
-    asked = () if has_rule else ("request_approval",)
-    return [one for one in _FITTING.get(state, ()) if one not in asked or state != State.DRAFT]
+def fitting(state: str, *, has_rule: bool, is_own: bool) -> list[str]:
+    """The acts that fit a state, the most likely first; approvals only where something asks for them.
+
+    `is_own`: of the person who looks at it, whose own word does not count.
+    """
+    absent = set() if has_rule or state != State.DRAFT else {"request_approval"}
+    absent |= {"approve", "reject"} if is_own else set()
+    return [one for one in _FITTING.get(state, ()) if one not in absent]

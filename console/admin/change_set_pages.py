@@ -8,21 +8,21 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 
-from configs import changesets
 from configs.changes import Actor
 from configs.models import ChangeSet, State
-from configs.refusals import ChangeRefused, Refusal
+from configs.refusals import ChangeRefused, PreviewChanged, Refusal
+from configs.rollouts.policies import NORMAL
 from configs.timed import approving, scheduling
 from configs.timed.models import Approval, ChangeSetEntry, Progress, Timing
-from console.admin import later
-from console.admin.change_set_acts import ACTS, ChangeSetAct, Deed, fitting
-from console.admin.draft_page import reached
+from console.admin import forecast_words, later, wide
+from console.admin.change_set_acts import ACTS, ChangeSetAct, Deed, act_address, fitting
+from console.admin.draft_bar import draft_address
+from console.admin.draft_page import forecast, reached
 from console.admin.links import change_address
 from console.admin.scoping import as_page
 from console.admin.site import desk, person
-from console.admin.words import count
 from console.api import reach
 from doors.problems import Refused
 from edges.models import Organization
@@ -35,7 +35,7 @@ SAYS = {
     State.PUBLISHED: "It is published.",
     State.IN_ROLLOUT: "It is let out wave by wave.",
     State.REVERTED: "It was undone.",
-    State.REJECTED: "It was rejected. An edit makes it a draft again.",
+    State.REJECTED: "It was rejected. Nothing of it is lost: take it back as a draft, change it, ask again.",
     State.CANCELLED: "It was cancelled and will not be published.",
 }
 UNDER_WAY = frozenset({"waiting", "planning", "signing", "storing"})
@@ -50,33 +50,39 @@ def context(request: HttpRequest, row: ChangeSet) -> dict[str, Any]:
     """What the change set's own page shows above its fields. Seven queries at most."""
     timing = Timing.objects.filter(pk=row.pk).first()
     progress = Progress.objects.filter(pk=row.pk).first()
+    approvals = list(Approval.objects.filter(change_set=row))
     return {
         "change_set": row,
         "says": SAYS[State(row.state)],
         "timing": timing,
         "due": scheduling.words(timing) if timing and row.state == State.SCHEDULED else "",
-        "approvals": list(Approval.objects.filter(change_set=row)),
+        "approvals": approvals,
         "progress": progress,
         "is_under_way": row.state == State.SCHEDULED and progress and progress.phase in UNDER_WAY,
-        "story": list(ChangeSetEntry.objects.filter(change_set=row)),
-        "change_acts": _acts(request, row),
+        "story": [_entry(one) for one in ChangeSetEntry.objects.filter(change_set=row)],
+        "change_acts": _acts(request, row, approvals[0] if approvals else None),
     }
 
 
-def _acts(request: HttpRequest, row: ChangeSet) -> list[dict[str, Any]]:
-    rule = approving.rule(row.organization_id)
-    names = fitting(row.state, has_rule=rule.above_edges is not None or bool(rule.paths))
-    who = person(request)
+def _entry(one: ChangeSetEntry) -> dict[str, Any]:
+    return {"at": one.at, "what": one.what.replace("_", " "), "by": one.by, "detail": one.detail}
+
+
+def _acts(request: HttpRequest, row: ChangeSet, asked: Approval | None) -> list[dict[str, Any]]:
+    rule, who = approving.rule(row.organization_id), person(request)
+    names = fitting(
+        row.state,
+        has_rule=rule.above_edges is not None or bool(rule.paths),
+        is_own=approving.is_own(row, asked, Actor(who.username, who.user_id)),
+    )
     allowed = {act for act in {ACTS[name].act for name in names} if reach.may_change_set(who, row, act)}
+    shown = [(ACTS[name].label, act_address(row.pk, name)) for name in names if ACTS[name].act in allowed]
+    if "publish" in names and "publish" in allowed:
+        shown = [("Preview and publish", draft_address(row.pk)), *shown]
     return [
-        {"label": ACTS[name].label, "address": act_address(row.pk, name), "is_first": name == names[0]}
-        for name in names
-        if ACTS[name].act in allowed
+        {"label": label, "address": address, "is_first": number == 0}
+        for number, (label, address) in enumerate(shown)
     ]
-
-
-def act_address(pk: UUID, name: str) -> str:
-    return reverse("admin:console_change_set_act", args=[pk, name])
 
 
 def act_page(request: HttpRequest, change_set: UUID, deed: str) -> HttpResponseBase:
@@ -86,25 +92,41 @@ def act_page(request: HttpRequest, change_set: UUID, deed: str) -> HttpResponseB
     act = ACTS[deed]
     row = reached(request, change_set, act.act)
     form = act.form(request.POST if request.method == "POST" else None)
-    refused: list[str] = []
+    refused: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
-        try:
-            act.does(_deed(request, row, form))
-        except Refusal as no:
-            refused = _said(no)
-        else:
+        refused = _done(request, row, act, form)
+        if not refused:
             messages.success(request, f"Done: {act.label.lower()}, change #{row.number}.")
-            return HttpResponseRedirect(change_address(row.pk))
+            return HttpResponseRedirect(act.leads(row.pk))
     return _show_act(request, row, act, form, refused)
 
 
+def _done(request: HttpRequest, row: ChangeSet, act: ChangeSetAct, form: forms.Form) -> dict[str, Any]:
+    """Do it; why it was refused, for the page, where it was."""
+    deed = _deed(request, row, form)
+    if act.shows_preview and deed.digest is None:
+        return {"refused": ["Look at what it does first, then say yes to that."]}
+    if missing := wide.uncounted(request.POST) if act.waves_first else "":
+        return {"refused": [missing]}
+    try:
+        act.does(deed)
+    except PreviewChanged as changed:
+        differs = forecast_words.differs(changed.extra.get("difference") or [])
+        return {"refused": [changed.detail], "differs": differs}
+    except Refusal as no:
+        return {"refused": _said(no)}
+    return {}
+
+
 def _show_act(
-    request: HttpRequest, row: ChangeSet, act: ChangeSetAct, form: forms.Form, refused: list[str]
+    request: HttpRequest, row: ChangeSet, act: ChangeSetAct, form: forms.Form, refused: dict[str, Any]
 ) -> HttpResponseBase:
     waits = later.address(request) if act.shows_preview else ""
-    preview, trouble = (None, []) if waits else _preview(request, row, act)
-    if preview is not None:
-        _bind(request, form, preview.preview.preview_digest, approving.rule(row.organization_id).number)
+    found = forecast(request, row, None) if act.shows_preview and not waits else {}
+    if "digest" in found:
+        _bind(request, form, found["digest"], approving.rule(row.organization_id).number)
+    if _is_far(found):
+        form.initial = {**form.initial, "how": NORMAL}
     status = 422 if refused or (request.method == "POST" and form.errors) else 200
     shown = {
         **desk.each_context(request),
@@ -112,13 +134,23 @@ def _show_act(
         "row": row,
         "act": act,
         "form": form,
-        "refused": refused + trouble,
-        "reach": "" if preview is None else count(len(preview.preview.affected), "edge"),
-        "affected": [] if preview is None else [one.edge_id for one in preview.preview.affected[:50]],
+        "can_be_done": "digest" in found or not act.shows_preview,
         "back": change_address(row.pk),
+        "waves_first": _waves_first(row, act, found),
         "later": waits,
+        **found,
+        **refused,
     }
     return TemplateResponse(request, "console/change_set_act.html", shown, status=status)
+
+
+def _waves_first(row: ChangeSet, act: ChangeSetAct, found: dict[str, Any]) -> str:
+    """Where what reaches far is let out in waves instead; empty: it may go everywhere at once, uncounted."""
+    return act.waves_first(row.pk) if act.waves_first and _is_far(found) else ""
+
+
+def _is_far(found: dict[str, Any]) -> bool:
+    return bool(found.get("is_wide") and found.get("can_be_let_out"))
 
 
 def _bind(request: HttpRequest, form: forms.Form, preview_digest: str, rule: int) -> None:
@@ -130,19 +162,6 @@ def _bind(request: HttpRequest, form: forms.Form, preview_digest: str, rule: int
         for name, value in seen.items():
             data[name] = value
         form.data = data
-
-
-def _preview(request: HttpRequest, row: ChangeSet, act: ChangeSetAct) -> tuple[Any, list[str]]:
-    """What the act is bound to, or why there is none."""
-    if not act.shows_preview:
-        return None, []
-    try:
-        now = request.now  # type: ignore[attr-defined]
-        return changesets.preview_draft(
-            organization_id=row.organization_id, change_set_id=row.pk, now=now
-        ), []
-    except Refusal as no:
-        return None, _said(no)
 
 
 def _deed(request: HttpRequest, row: ChangeSet, form: forms.Form) -> Deed:

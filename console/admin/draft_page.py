@@ -18,7 +18,7 @@ from configs.refusals import ChangeRefused, Conflict, LayerInRollout, PreviewCha
 from configs.rollouts import starting
 from configs.rollouts.policies import Wish
 from configs.stored import operations_of, step
-from console.admin import forecast_words, later, rollout_pages, waves, words
+from console.admin import forecast_words, later, rollout_pages, waves, wide, words
 from console.admin.links import change_address
 from console.admin.scoping import as_page
 from console.admin.site import desk, person
@@ -113,7 +113,8 @@ def _discard(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> H
 
 
 def _take_newest(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> HttpResponseBase:  # noqa: ARG001
-    drafting.take_newest_base(change_set_id=row.pk, now=request.now)  # type: ignore[attr-defined]
+    now = request.now  # type: ignore[attr-defined]
+    drafting.take_newest_base(change_set_id=row.pk, actor=actor(request), now=now)
     messages.success(request, "The draft stands on the newest layers now. Look at what it does.")
     return HttpResponseRedirect(request.path)
 
@@ -129,9 +130,8 @@ def _publish(
     reason, digest = reason_of(request, context), request.POST.get("preview_digest", "")
     if context.get("refused"):
         return None
-    asked = request.POST.get("needs_count", "")
-    if asked and request.POST.get("count", "").strip().replace(",", "") != asked:
-        context |= {"refused": [f"Type {asked}, the number of edges, to publish to all of them at once."]}
+    if missing := wide.uncounted(request.POST):
+        context["refused"] = [missing]
         return None
     outcome = changesets.publish_draft(
         organization_id=row.organization_id,
@@ -208,12 +208,13 @@ def _show(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> Http
         "later": later.address(request),
     }
     if later.is_asked(request):
-        shared |= _forecast(request, row, waves.wish_of(form))
+        shared |= forecast(request, row, waves.wish_of(form))
     status = context.get("status", 422) if context.get("refused") else 200
     return TemplateResponse(request, "console/draft.html", shared | context, status=status)
 
 
-def _forecast(request: HttpRequest, row: ChangeSet, wish: Wish | None) -> dict[str, Any]:
+def forecast(request: HttpRequest, row: ChangeSet, wish: Wish | None) -> dict[str, Any]:
+    """What publishing it would do now, in words; the reasons instead where it cannot be published."""
     try:
         found = forecasting.of_draft(
             organization_id=row.organization_id,

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 from configs.models import Version
 from configs.rollouts.states import OPEN
 from console import fleet
-from console.admin import edge_facts, rollout_pages
+from console.admin import cloud, edge_facts, rollout_pages
 from console.admin.links import change_address, edge_address
 from console.admin.scoping import granted, somewhere
 from console.admin.site import desk
@@ -74,6 +74,7 @@ def fleet_page(request: HttpRequest) -> HttpResponseBase:
     context = {
         **desk.each_context(request),
         "title": "Fleet",
+        "cloud": cloud.troubles(request),
         "asked": asked,
         "is_member": bool(organizations),
         "is_filtered": any(asked.values()),

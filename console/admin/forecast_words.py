@@ -8,15 +8,13 @@ from configs.drafting import Bundle
 from configs.forecasting import Difference, Forecast, Leaf, Place
 from configs.outcomes import Caution
 from configs.refusals import ChangeError
-from console.admin import words
+from console.admin import wide, words
 from console.admin.links import change_address
 from edge_protocol.pointers import MISSING
 
 MOST_LEAVES = 12
 MOST_HEADS = 5
 NAMED = 20
-SHARE = 0.05  # of the fleet: from here on the default is a rollout
-EDGES = 20
 
 RESTARTS = {
     "alarms": "alarms are watched by the new rules",
@@ -67,9 +65,11 @@ def heads(differences: Iterable[Difference]) -> list[dict[str, str]]:
 
 def sentence(found: Forecast) -> str:
     affected = [place for one in found.differences for place in one.edges]
-    if not affected:
-        return "No edge changes now, but the layers do."
-    return f"{reach(affected)} will get a new version."
+    retired = [one.target for one in found.steps if one.op == "retire"]
+    going = f"{words.named(retired, most=NAMED)} will go out of service for ever. " if retired else ""
+    if affected:
+        return f"{going}{reach(affected)} will get a new version."
+    return f"{going}No other edge changes." if going else "No edge changes now, but the layers do."
 
 
 def left_out(found: Forecast, why_not: Mapping[str, tuple[str, str]] = words.WHY) -> list[dict[str, str]]:
@@ -161,25 +161,20 @@ def _fate(found: Mapping[str, Any] | None) -> str:
     return f"version {found['version']} after {found['from_version']}"
 
 
-def is_wide(edges: int, fleet: int) -> bool:
-    """Whether a rollout is the default: above 20 edges or 5 % of the fleet. One edge makes no waves."""
-    return edges > 1 and (edges > EDGES or edges > fleet * SHARE)
-
-
 def told(found: Forecast) -> dict[str, Any]:
     """Everything that a preview's page says."""
     number = len(found.preview.affected)
-    wide = heads(found.differences)
+    changes = heads(found.differences)
     return {
         "told": True,
         "digest": found.preview.preview_digest,
         "edges": number,
-        "is_wide": is_wide(number, found.fleet),
+        "is_wide": wide.is_wide(number, found.fleet),
         "can_be_let_out": found.can_be_let_out,
         "does_something": found.changes_layers,
         "sentence": sentence(found),
-        "heads": wide[:MOST_HEADS],
-        "more_heads": max(0, len(wide) - MOST_HEADS),
+        "heads": changes[:MOST_HEADS],
+        "more_heads": max(0, len(changes) - MOST_HEADS),
         "left_out": left_out(found),
         "groups": groups(found.differences),
         "restarts": restarts(found),

@@ -16,7 +16,7 @@ from django.urls import path, reverse
 from configs import layers, signing
 from configs.changes import Actor, Address, Operation
 from configs.refusals import ChangeRefused, Refusal, StaleLayer
-from console.admin import draft_bar, forecast_words, json_box, layer_drafts, layer_rollouts, words
+from console.admin import draft_bar, json_box, layer_drafts, layer_rollouts, wide, words
 from console.admin.site import desk, person
 from console.api import reach
 from doors.bodies import MAX_DEPTH, OPERATOR_BYTES
@@ -47,11 +47,9 @@ class BoxForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
-        needed = given.get("needs_count")
-        if needed and self.data.get("step") == "publish" and given.get("count") != needed:
-            raise forms.ValidationError(
-                f"Type {needed}, the number of edges, to publish to all of them at once."
-            )
+        missing = wide.uncounted(given) if self.data.get("step") == "publish" else ""
+        if missing:
+            raise forms.ValidationError(missing)
         return given
 
 
@@ -276,7 +274,7 @@ def preview_of(answer: Any, page: Page) -> dict[str, Any]:
         "text_digest": text_digest(page.text),
         "publishable": bool(operations),
         "can_be_let_out": bool(edges),
-        "is_wide": forecast_words.is_wide(edges, edges + len(told["unaffected"])),
+        "is_wide": wide.is_wide(edges, edges + len(told["unaffected"])),
         "edges": edges,
         "publish_label": f"Publish to {words.count(edges, 'edge')}"
         if edges

@@ -12,7 +12,8 @@ from unfold.decorators import display
 
 from configs import updating
 from configs.models import ChangeSet, DeviceProfile, Operation, Version
-from console.admin import change_set_pages, words
+from console.admin import change_set_pages
+from console.admin.history_page import told
 from console.admin.links import edge_address, link
 from console.admin.revert_page import way_on
 from console.admin.scoping import HistoricAdmin, ScopedAdmin, granted, somewhere
@@ -69,16 +70,8 @@ class ChangeSetAdmin(ScopedAdmin):
 
     def _steps(self, change: ChangeSet) -> SafeString:
         rows = Operation.objects.filter(change_set=change).order_by("position")
-        lines = [
-            format_html("<li>{} {}: {}</li>", row.scope, row.target, words.operation(_told(row)))
-            for row in rows
-        ]
+        lines = [format_html("<li>{}</li>", told(row)) for row in rows]
         return format_html('<ul class="ems-list">{}</ul>{}', SafeString("".join(lines)), way_on(change))
-
-
-def _told(row: Operation) -> dict[str, Any]:
-    value = None if row.value is None else json.loads(row.value)
-    return {"op": row.op, "path": row.path, "value": value}
 
 
 class VersionAdmin(ScopedAdmin):

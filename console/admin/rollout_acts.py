@@ -9,7 +9,7 @@ from console.admin.words import count
 from edges.roles import Act
 
 # Nothing of the change has reached these.
-UNTAKEN = frozenset({TargetState.PENDING, TargetState.SKIPPED, TargetState.SUPERSEDED})
+UNTAKEN = frozenset({TargetState.PENDING, TargetState.SKIPPED, TargetState.SUPERSEDED, TargetState.GONE})
 OPENING = frozenset({WavePhase.PENDING, WavePhase.OPENING})
 TAKEN = (Kind.LIVE, Kind.CONFIRMED, Kind.BAD)
 

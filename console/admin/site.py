@@ -157,9 +157,10 @@ class Desk(UnfoldAdminSite):
         return page
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        from console.admin import home  # it needs this module's `person`
+        from console.admin import cloud, home  # they need this module's `person`
 
-        shown = {"organizations": home.organizations(request), **(extra_context or {})}
+        mine = {"organizations": home.organizations(request), "cloud": cloud.troubles(request)}
+        shown = {**mine, **(extra_context or {})}
         answer: TemplateResponse = super().index(request, shown)
         return answer
 

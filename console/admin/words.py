@@ -74,7 +74,9 @@ def operation(op: Mapping[str, Any]) -> str:
         case "unlock":
             return f"unlock {path}"
         case "move":
-            return f"move to site {shown(op.get('value'))}"
+            return f"move to site {op.get('value')}"
+        case "retire":
+            return "retire it for ever"
         case _:
             return f"{op['op']} {path}"
 

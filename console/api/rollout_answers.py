@@ -64,6 +64,7 @@ class RolloutDetail(RolloutAnswer):
     policy = s.DictField()
     due_at = s.DateTimeField(allow_null=True, help_text="When it is looked at again without a report")
     skipped = s.DictField(child=s.IntegerField(), help_text="Edges passed by, by reason")
+    gone = s.DictField(child=s.IntegerField(), help_text="Edges that left meanwhile: retired, moved")
     waves = WaveAnswer(many=True, help_text="The last one holds the stragglers")
     failures = FailureGroup(many=True)
     waiting = WaitingAnswer(help_text="Edges still on what is being taken back")

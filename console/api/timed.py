@@ -131,6 +131,19 @@ class Reject(OnChangeSet):
         approving.reject(**which, comment=body["comment"])
 
 
+class TakeBack(OnChangeSet):
+    act = "edit"
+
+    @documented(
+        "Make what was rejected, or awaits approval, a draft again", body=shapes.Reasoned, answers=DETAIL
+    )
+    def post(self, request: Request, change_set: UUID) -> HttpResponseBase:
+        return self.on(request, change_set)
+
+    def do(self, which: dict[str, Any], body: Mapping[str, Any]) -> None:
+        approving.take_back(**which, reason=body["reason"])
+
+
 class ProgressOf(Call):
     @documented("How far the publishing of a change set is", answers={200: timed_answers.ProgressAnswer})
     def get(self, request: Request, change_set: UUID) -> Response:

@@ -121,6 +121,11 @@ def test_an_upgrade_offers_its_profiles_and_moves_no_edge(
     assert list(RegistryRevision.objects.order_by("number").values_list("number", flat=True)) == [1, 2]
     assert (versions(world), set(pinned(world).values())) == (before, {1})
 
+    relays = {"device_id": "io0", "profile": "relay_board_8", "enabled": True}
+    relays["connection"] = {"protocol": "tcp", "host": "192.168.1.102", "port": 502, "unit_id": 1}
+    step = ("edge/acme-north-1", "set", "/modbus_devices/io0", relays)
+    with pytest.raises(ChangeRefused, match="no profile 'relay_board_8' in the revision"):
+        world.desk.publish(step)
     new = world.desk.add_edge(world.north, "acme-north-2")
     assert pinned(world)["acme-north-2"] == 2
     assert profiles_of(world, new)["tesla_powerwall_2"] == "1.0.0"
@@ -136,6 +141,7 @@ def test_an_upgrade_offers_its_profiles_and_moves_no_edge(
     assert (set(pinned(world).values()), updating.behind([world.organization.pk])) == ({2}, {})
     assert profiles_of(world, world.north_edge) == {"sunspec_meter": "1.0.0", "tesla_powerwall_2": "1.0.0"}
     assert "tesla_powerwall_2" not in profiles_of(world, world.south_edge)
+    assert fates(world.desk.publish(step)) == {"acme-north-1": 3}
 
 
 def test_profiles_are_tried_on_named_edges_first_and_taken_back(world: World) -> None:

@@ -230,3 +230,16 @@ def test_publishing_takes_the_same_queries_for_any_number_of_edges(
         assert len(answer.json()["affected"]) == 2 + number
         counted.append(len(captured))
     assert counted[0] == counted[1]
+
+
+@pytest.mark.parametrize("asked", ["", "?dry_run=true"])
+def test_a_wave_that_names_what_is_not_here_is_a_problem_with_its_sentence(
+    published: build.Cast, alice: Caller, asked: str
+) -> None:
+    draft = alice("POST", SETS, wanted()).json()
+    waves = [{"selector": {"sites": ["nrth"]}}]
+    refused = alice("POST", f"/change-sets/{draft['id']}/rollout{asked}", {"waves": waves})
+    assert (refused.status_code, refused["Content-Type"]) == (422, "application/problem+json")
+    assert [(one["path"], one["detail"]) for one in refused.json()["errors"]] == [
+        ("/waves/0/selector", "wave 1: there is no site 'nrth' here")
+    ]

@@ -2,15 +2,19 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from configs import jobs
 from edges import tenancy
 from edges.models import EdgeStatus
+from edges.notices import COUNTER
 from monitoring import sampling
 from monitoring.models import Recipient
+from sync_api.pool import listen_conninfo
 from tests import build
 from tests.console.conftest import Caller
 from tests.console.test_desk import signed_in, text
@@ -25,6 +29,28 @@ def test_quiet_says_of_how_many_and_since_when(cast: build.Cast) -> None:
         heard = datetime.now(UTC) - timedelta(minutes=2)
         EdgeStatus.objects.filter(pk=cast.acme_north.pk).update(last_heartbeat_at=heard)
     assert "Quiet. 1 of 2 online, last heartbeat 2 min ago" in text(client.get(ALERTS))
+
+
+WATCHED = ("/admin/", "/admin/fleet/", ALERTS)
+
+
+def test_trouble_of_the_cloud_itself_stands_above_all(cast: build.Cast) -> None:
+    client = signed_in(cast.bob)
+    for address in WATCHED:
+        page = text(client.get(address))
+        above, _, below = page.partition("The cloud itself is in trouble")
+        assert "No worker is running: nothing is watched" in below
+        assert "ems-panel" not in above.partition('class="ems-stack"')[2].rpartition("<section")[0]
+    assert "The cloud itself" not in text(client.get("/admin/service-levels/"))
+
+
+def test_nothing_is_said_of_the_cloud_while_it_is_well(cast: build.Cast) -> None:
+    with psycopg.connect(listen_conninfo(), autocommit=True) as worker:
+        worker.execute(f"LISTEN {jobs.CHANNEL}")
+        with psycopg.connect(listen_conninfo(), autocommit=True) as server:
+            server.execute(COUNTER)
+            client = signed_in(cast.bob)
+            assert not [one for one in WATCHED if "The cloud itself" in text(client.get(one))]
 
 
 def test_a_person_of_a_site_sees_its_alerts_alone(

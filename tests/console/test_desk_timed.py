@@ -7,15 +7,16 @@ from uuid import UUID
 
 import pytest
 
-from configs import changesets, jobs
+from configs import changesets, jobs, publishing, signing
 from configs.changes import Actor, Change, Operation
 from configs.models import ChangeSet
 from configs.timed import approving
 from edges import tenancy
+from edges.models import Edge, Stage
 from ems import worker
 from tests import build
 from tests.console.test_desk import signed_in, text
-from tests.console.test_drafts import forecast
+from tests.console.test_drafts import PEAK, forecast, put
 
 PERIOD = "/core_cycle/period_ms"
 
@@ -54,7 +55,7 @@ def do(draft: UUID, user: Any, name: str, **form: Any) -> Any:
     """The page is asked first, so that what it previews is what is sent."""
     client, address = signed_in(user), f"/admin/change-sets/{draft}/act/{name}/"
     hidden = re.findall(
-        r'type="hidden" name="(preview_digest|rule)" value="(\w+)"', text(client.get(address))
+        r'type="hidden" name="(preview_digest|rule)" value="(\w+)"', text(client.get(f"{address}?forecast"))
     )
     return client.post(address, {**dict(hidden), **form})
 
@@ -84,7 +85,7 @@ def test_a_draft_is_published_in_the_background_and_its_page_tells(
     page = shown(draft, published.alice)
     assert acts(page) == ["publish", "schedule", "end", "cancel"]
     asked = forecast(signed_in(published.alice), f"/admin/change-sets/{draft}/act/publish/")
-    assert "It changes 2 edges" in asked
+    assert "2 edges in 2 sites will get a new version" in asked
     assert do(draft, published.alice, "publish", background="on").status_code == 302
     waiting = shown(draft, published.bob)
     assert "Waiting" in waiting
@@ -115,10 +116,53 @@ def test_it_is_scheduled_moved_and_taken_back(published: build.Cast, draft: UUID
     assert "unscheduled by alice: not now" in shown(draft, alice)
 
 
+def test_a_wide_change_offers_waves_first_and_else_takes_the_number_of_edges(
+    published: build.Cast, draft: UUID
+) -> None:
+    with tenancy.scope([published.acme.pk]):
+        Edge.objects.update(stage=Stage.IN_SERVICE)
+    client, sent = signed_in(published.alice), {"needs_count": "2", "time_zone": "UTC"}
+    page = forecast(client, f"/admin/change-sets/{draft}/act/publish/")
+    assert re.search(rf'data-kind="primary" href="/admin/drafts/{draft}/">Roll out instead', page)
+    assert 'name="needs_count" value="2"' in page
+    refused = do(draft, published.alice, "publish", needs_count="2", background="on")
+    assert (refused.status_code, "Type 2, the number of edges" in text(refused)) == (422, True)
+    later = forecast(client, f"/admin/change-sets/{draft}/act/schedule/")
+    assert '<option value="normal" selected>' in later
+    assert do(draft, published.alice, "schedule", opens="02:00", closes="04:00", **sent).status_code == 302
+    assert do(draft, published.alice, "publish_now", **sent).status_code == 422
+    assert state(published, draft) == "scheduled"
+    assert do(draft, published.alice, "publish_now", **sent, count="2").status_code == 302
+    work(published)
+    assert state(published, draft) == "published"
+
+
 def test_what_the_preview_no_longer_is_is_not_published(published: build.Cast, draft: UUID) -> None:
     answer = do(draft, published.alice, "publish", preview_digest="0" * 64)
     assert (answer.status_code, "preview is not known" in text(answer)) == (422, True)
     assert state(published, draft) == "draft"
+    unseen = signed_in(published.alice).post(f"/admin/change-sets/{draft}/act/publish/")
+    assert (unseen.status_code, "Look at what it does first" in text(unseen)) == (422, True)
+
+
+def test_the_approver_sees_what_the_author_saw(published: build.Cast, draft: UUID, eve: Any) -> None:
+    guard(published)
+    do(draft, published.alice, "request_approval")
+    own = Operation("edge", "acme-north-1", "set", PERIOD, 1500)
+    changes = {"organization_id": published.acme.pk, "now": build.NOW, "actor": Actor("bob")}
+    publishing.publish(**changes, change=Change("Own", [own]), signer=signing.signer())
+    address = f"/admin/change-sets/{draft}/act/approve/"
+    page = forecast(signed_in(eve), address)
+    for said in (
+        f"{PERIOD}</code> 1,000 → 2,000 on <strong>1 edge in 1 site</strong>",
+        "keeps its own value, which hides this one",
+        published.acme_north.edge_id,
+        "What restarts: core_cycle",
+    ):
+        assert said in page
+    refused = do(draft, eve, "approve")
+    assert (refused.status_code, "What is different from the preview" in text(refused)) == (422, True)
+    assert state(published, draft) == "awaiting_approval"
 
 
 def test_somebody_else_approves_and_it_says_who(published: build.Cast, draft: UUID, eve: Any) -> None:
@@ -138,6 +182,7 @@ def test_somebody_else_approves_and_it_says_who(published: build.Cast, draft: UU
     own = do(draft, published.alice, "approve")
     assert (own.status_code, "takes the word of somebody else" in text(own)) == (422, True)
     assert acts(shown(draft, eve)) == ["approve", "reject"]
+    assert acts(shown(draft, published.alice)) == ["take_back", "request_approval", "cancel"]
     assert do(draft, eve, "approve", comment="fine").status_code == 302
     assert "Approved by eve" in shown(draft, published.alice)
     assert "A slower cycle" not in text(signed_in(eve).get(waiting))
@@ -154,6 +199,37 @@ def test_a_no_is_shown_with_its_comment(published: build.Cast, draft: UUID, eve:
     page = shown(draft, published.alice)
     assert "Rejected by eve" in page
     assert "not before Monday" in page
+    assert acts(page) == ["take_back"]
+    assert do(draft, eve, "take_back", reason="mine now").status_code == 403
+    back = do(draft, published.alice, "take_back", reason="on Monday then")
+    assert back["Location"] == f"/admin/drafts/{draft}/"
+    assert f"set {PERIOD} to 2000" in text(signed_in(published.alice).get(back["Location"]))
+    assert "taken back by alice: on Monday then" in shown(draft, published.alice)
+
+
+def test_an_edit_voids_an_approval_and_the_page_says_so(published: build.Cast, draft: UUID, eve: Any) -> None:
+    guard(published)
+    client, page = signed_in(published.alice), f"/admin/drafts/{draft}/"
+
+    def take_out_one() -> None:
+        key = re.findall(r'name="key" value="([^"]*)"', text(client.get(page)))[-1]
+        client.post(page, {"step": "take_out", "key": key})
+
+    for edit in (
+        lambda: put(client, published.acme_north, PEAK, "set:edge", "30000"),
+        take_out_one,
+        lambda: client.post(page, {"step": "take_newest"}),
+    ):
+        do(draft, published.alice, "request_approval")
+        assert do(draft, eve, "approve").status_code == 302
+        assert "<p>Approved by eve" in shown(draft, published.alice)
+        edit()
+        after = shown(draft, published.alice)
+        assert "<p>Approved by eve" not in after
+        assert "<p>Void: it is no longer what was looked at. Approved before that by eve" in after
+        refused = do(draft, published.alice, "publish")
+        assert (refused.status_code, "request an approval" in text(refused)) == (422, True)
+    assert after.count("approval void by alice: an edit") == 3
 
 
 def test_the_rule_is_set_by_who_may_and_said_to_all(published: build.Cast, eve: Any) -> None:

@@ -46,6 +46,13 @@ def test_every_call_has_a_name_of_its_own_and_names_its_refusals(schema: dict) -
         assert any(status.startswith("4") for status in call["responses"])
 
 
+def test_what_we_send_to_others_is_described_too(schema: dict) -> None:
+    for name in ("alert", "test"):
+        sent = schema["webhooks"][name]["post"]
+        assert "EMS-Signature" in sent["description"]
+        assert sent["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+
+
 def test_the_documentation_loads_our_own_files_alone(db: None) -> None:
     shown = Client().get("/api/docs").content.decode()
     addresses = re.findall(r'(?:src|href)="([^"]+)"', shown)

@@ -98,11 +98,11 @@ def test_the_desk_says_that_edges_are_behind_and_gives_them_the_newest(
     assert "new: heat_pump. changed: tesla_powerwall_2." in shown
     shown = forecast(viewer, PAGE)
     assert "2 edges in 2 sites will get a new version" in shown
-    assert ("Give revision 2" in shown, "An administrator" in shown) == (False, True)
+    assert ("revision 2</button>" in shown, "An administrator" in shown) == (False, True)
     assert viewer.post(PAGE, {"reason": "x"}).status_code == 403
 
     page = forecast(client, PAGE)
-    assert "Give revision 2 to 2 edges" in page
+    assert "Give all edges revision 2" in page
     form = {"reason": "new firmware", "revision": "2", "preview_digest": digest_of(page)}
     alice("POST", ADOPT, {"reason": "a trial", "edges": ["acme-north-1"]})
     late = client.post(PAGE, form)
@@ -110,6 +110,13 @@ def test_the_desk_says_that_edges_are_behind_and_gives_them_the_newest(
     done = client.post(PAGE, form | {"preview_digest": late.context["digest"]}, follow=True)
     assert "1 edge will get a new version" in text(done)
     assert pinned(published)["acme-south-1"] == 2
-    assert "Give revision 1 to 2 edges" in forecast(client, f"{PAGE}?revision=1")
+    assert "Give all edges revision 1" in forecast(client, f"{PAGE}?revision=1")
     for unknown in ("9", "x"):
         assert "There is no revision" in forecast(client, f"{PAGE}?revision={unknown}")
+    one = forecast(client, f"{PAGE}?revision=1&edges=acme-south-1,")
+    assert "1 edge in 1 site will get a new version" in one
+    form = {"reason": "x", "revision": "1", "edges": "acme-south-1", "preview_digest": digest_of(one)}
+    client.post(PAGE, form)
+    assert pinned(published) == {"acme-north-1": 2, "acme-south-1": 1, "birch-main-1": 1}
+    missing = forecast(client, f"{PAGE}?edges=birch-main-1")
+    assert "there is no edge &#x27;birch-main-1&#x27; here" in missing

@@ -109,7 +109,7 @@ def test_an_approver_says_yes_and_the_author_cannot(path: str, alice: Caller, ev
     assert alice("POST", f"{path}/publish", {}).status_code == 201
 
 
-def test_a_no_is_told_with_its_comment_and_an_edit_makes_a_draft_of_it(
+def test_a_no_is_told_with_its_comment_and_its_author_takes_it_back_and_edits_it(
     path: str, alice: Caller, eve: Caller
 ) -> None:
     alice("PUT", RULE, {"above_edges": None, "paths": ["/core_cycle"]})
@@ -117,6 +117,10 @@ def test_a_no_is_told_with_its_comment_and_an_edit_makes_a_draft_of_it(
     assert eve("POST", f"{path}/reject", {}).status_code == 422
     told = eve("POST", f"{path}/reject", {"comment": "not before Monday"}).json()
     assert (told["state"], told["approval"]["comment"]) == ("rejected", "not before Monday")
+    back = alice("POST", f"{path}/take-back", {"reason": "on Monday then"}).json()
+    assert (back["state"], back["approval"]["decision"]) == ("draft", "rejected")
+    again = alice("POST", f"{path}/take-back", {"reason": "twice"})
+    assert (again.status_code, again.json()["code"]) == (409, "wrong_state")
     edited = alice("PATCH", path, {"reason": "On Monday"}, If_Match=alice("GET", path)["ETag"])
     assert edited.json()["state"] == "draft"
 

@@ -89,7 +89,7 @@ def controllers() -> list[Body]:
             "id": f"ctrl{order}",
             "name": f"Rule {order}",
             "class": kind,
-            "enabled": True,
+            "enabled": kind != "FixActivePowerController",  # balancing leaves nothing to it
             "execution_order": order,
             "parameters": given,
         }

@@ -260,7 +260,10 @@ BREAKS: dict[str, tuple[Change, list[tuple[str, str, str]]]] = {
     ),
     "limits upside down": (
         device(ESS, limits={"soc_min": 90, "soc_max": 90}),
-        [("E09", "error", D + "ess0/limits/soc_min")],
+        [
+            ("E09", "error", D + "ess0/limits/soc_min"),
+            ("W20", "warning", C + "1/parameters/min_soc"),
+        ],
     ),
     "a reserve below the minimum": (
         parameter(3, reserve_soc=10),
@@ -310,11 +313,16 @@ BREAKS: dict[str, tuple[Change, list[tuple[str, str, str]]]] = {
     ),
     "balancing before shaving": (
         both(controller(5, execution_order=2), controller(2, execution_order=5)),
-        [("W12", "warning", C + "3"), ("W12", "warning", C + "2")],
+        [("W12", "warning", C + "3"), ("W12", "warning", C + "2"), ("W19", "warning", C + "4")],
     ),
     "balancing before shaving by name": (
         both(member("scheduler", strategy="alphabetical"), controller(5, id="a0")),
-        [("W12", "warning", C + "2"), ("W12", "warning", C + "3")],
+        [
+            ("W12", "warning", C + "2"),
+            ("W12", "warning", C + "3"),
+            ("W19", "warning", C + "1"),
+            ("W19", "warning", C + "4"),
+        ],
     ),
     "a storage without a guard": (
         both(controller(1, enabled=False), device(ESS, limits={})),

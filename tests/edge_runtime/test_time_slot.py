@@ -163,6 +163,6 @@ def test_a_zone_that_this_machine_does_not_know_is_refused_before_it_is_applied(
     parameters = {**PARAMETERS, "time_zone": zone}
     path = tmp_path / "document.json"
     path.write_text(json.dumps(body(scheduler={"controllers": [{**entry, "parameters": parameters}]})))
-    assert [(found["path"], found["detail"]) for found in check_file(path, LocalLimits())] == [
+    assert [(found["path"], found["detail"]) for found in check_file(path, LocalLimits()).errors] == [
         ("/scheduler/controllers/ctrlSlot0/parameters/time_zone", "there is no time zone Europe/Atlantis")
     ][:errors]

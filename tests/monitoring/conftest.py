@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from configs import jobs
-from edges import tenancy
+from configs import jobs, signing
+from edges import credentials, tenancy
 from ems.worker import HANDLERS
 from monitoring.models import Alert, AlertEntry
+from sync_api import reports
 from tests.configs.rollouts.conftest import Fleet, make_fleet
 
 
@@ -45,6 +48,18 @@ class Watch:
             return list(AlertEntry.objects.filter(alert=alert).values_list("what", "reach"))
 
 
+def tell(watch: Watch, edge_id: str, state: str, *, senders: list[str]) -> None:
+    watch.fleet.beat(edge_id)
+    principal = credentials.authenticate_edge(watch.fleet.keys[edge_id], now=watch.fleet.now)
+    watch.fleet.beats["events"] += 1
+    event = {
+        "id": str(uuid4()), "seq": watch.fleet.beats["events"], "type": "alarm", "at": "2026-01-01T00:00:00Z",
+        "detail": "hot: ess0/temp is 61",
+        "data": {"id": "hot", "severity": "warning", "state": state, "notification": senders},
+    }  # fmt: skip
+    reports.events(principal=principal, body={"events": [event]}, now=watch.fleet.now)
+
+
 @pytest.fixture
 def fleet(db: None) -> Fleet:
     return make_fleet()
@@ -53,6 +68,13 @@ def fleet(db: None) -> Fleet:
 @pytest.fixture
 def watch(fleet: Fleet) -> Watch:
     return Watch(fleet)
+
+
+@pytest.fixture
+def signing_key(settings: Any, tmp_path: Path) -> None:
+    """The worker's own, for what it publishes."""
+    settings.EMS_SIGNING_KEY_FILE = str(tmp_path / "config-signing.key")
+    signing.ensure_key(Path(settings.EMS_SIGNING_KEY_FILE), random_bytes=lambda count: bytes(range(count)))
 
 
 class Receiver(HTTPServer):

@@ -2,19 +2,17 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from configs import holding
 from configs.changes import Actor
 from configs.refusals import NotInState
-from edges import credentials, tenancy
+from edges import tenancy
 from edges.models import Edge, Stage
 from monitoring import acts, looking
-from sync_api import reports
 from tests.configs.rollouts.conftest import THRESHOLD
-from tests.monitoring.conftest import Watch
+from tests.monitoring.conftest import Watch, tell
 
 EVE = Actor("eve")
 NORTH = [f"acme-site-0-{number}" for number in range(3)]
@@ -120,18 +118,6 @@ def test_an_edge_out_of_service_or_held_on_site_has_no_alert(watch: Watch) -> No
         Edge.objects.filter(edge_id=SOUTH[0]).update(stage=Stage.MAINTENANCE)
     looking.silence(organization_id=watch.fleet.organization.pk, now=watch.fleet.now)
     assert watch.alerts(resolved_at=None) == []
-
-
-def tell(watch: Watch, edge_id: str, state: str, *, senders: list[str]) -> None:
-    watch.fleet.beat(edge_id)
-    principal = credentials.authenticate_edge(watch.fleet.keys[edge_id], now=watch.fleet.now)
-    watch.fleet.beats["events"] += 1
-    event = {
-        "id": str(uuid4()), "seq": watch.fleet.beats["events"], "type": "alarm", "at": "2026-01-01T00:00:00Z",
-        "detail": "hot: ess0/temp is 61",
-        "data": {"id": "hot", "severity": "warning", "state": state, "notification": senders},
-    }  # fmt: skip
-    reports.events(principal=principal, body={"events": [event]}, now=watch.fleet.now)
 
 
 def test_an_alarm_of_edges_is_one_alert_by_its_rule(watch: Watch) -> None:

@@ -13,12 +13,14 @@ from django.core.exceptions import ImproperlyConfigured
 
 from configs.changes import Actor
 from configs.refusals import NotInState
+from console.api.webhooks import AlertMessage, AlertTold
 from edges import tenancy
 from ems import mail
-from monitoring import acts, dialling, pinging, recipients, sending
+from monitoring import acts, dialling, looking, pinging, recipients, sending
 from monitoring.models import Delivery
 from monitoring.recipients import BadAddress
-from tests.monitoring.conftest import Receiver, Watch
+from tests.configs.rollouts.conftest import Share
+from tests.monitoring.conftest import Receiver, Watch, tell
 
 EVE = Actor("eve")
 EDGE = "acme-site-0-0"
@@ -54,6 +56,36 @@ def test_a_webhook_is_signed_with_the_secret_that_was_shown_once(watch: Watch, r
     (row,) = deliveries(watch)
     assert (row.state, row.key, row.attempts[0]["said"]) == ("delivered", headers["ems-key"], "answered 204")
     assert secret not in repr(row.__dict__)
+
+
+def test_a_message_names_the_organization_the_change_and_the_rollout(
+    watch: Watch, receiver: Receiver, settings: Any
+) -> None:
+    settings.EMAIL_IS_SET, settings.PUBLIC_URL = True, "https://ems.example.com"
+    add(watch, "webhook", receiver.url, "site-0")
+    add(watch, "email", "eve@example.com")
+    rollout = watch.fleet.start(shares=[Share(percent=100)], bad_limit=1)
+    rollout.work()
+    watch.fleet.refuses(EDGE, "acme-site-1-0")
+    rollout.work()
+    looking.reported(organization_id=watch.fleet.organization.pk, edges=(), now=watch.fleet.now)
+    watch.work()
+    number = rollout.row.change_set.number
+    told = next(one for _, body in receiver.seen if (one := json.loads(body))["alert"]["kind"] == "rollout")
+    described = AlertMessage(data=told)
+    assert described.is_valid(), described.errors
+    assert (told.keys(), told["alert"].keys()) == (described.fields.keys(), AlertTold().fields.keys())
+    assert told["organization"] == {"code": "acme", "name": "Acme"}
+    alert = told["alert"]
+    assert (alert["reach"], alert["edges"]) == (1, [EDGE])
+    assert alert["sites"] == [{"code": "site-0", "name": "Site-0"}]
+    assert (alert["change"]["number"], alert["change"]["author"]) == (number, "alice")
+    assert alert["rollout"] == {"id": str(rollout.pk), "phase": "halted"}
+    (mail,) = [one.body for one in outgoing.outbox if "is halted" in one.subject]
+    assert f"Change: #{number} by alice: " in mail
+    assert "Rollout: halted" in mail
+    assert "Sites: Site-0, Site-1" in mail
+    assert f"More: https://ems.example.com/admin/alerts/{alert['id']}/" in mail
 
 
 def test_it_is_tried_again_later_each_time_under_the_same_key(watch: Watch, receiver: Receiver) -> None:
@@ -106,9 +138,73 @@ def test_a_site_hears_of_its_own_edges_alone(watch: Watch, settings: Any) -> Non
     watch.work()
     (message,) = outgoing.outbox
     assert message.to == ["north@example.com"]
-    assert message.subject == "EMS: Edges in safe mode (opened)"
-    assert EDGE in message.body
+    assert message.subject == "EMS Acme: Edges in safe mode (opened)"
+    lines = message.body.splitlines()
+    assert lines[1:4] == ["Organization: Acme", "Sites: Site-0", f"Edges: 1 ({EDGE})"]
     assert "Next step:" in message.body
+
+
+def test_a_site_hears_of_an_alert_once_when_it_gets_there(watch: Watch, settings: Any) -> None:
+    settings.EMAIL_IS_SET = True
+    for site in ("site-0", "site-1"):
+        add(watch, "email", f"{site}@example.com", site)
+    add(watch, "email", "all@example.com")
+    for number in range(3):
+        watch.fleet.beat(f"acme-site-0-{number}", phase="safe_mode")
+    watch.work()
+    for number in range(2):
+        watch.fleet.beat(f"acme-site-1-{number}", phase="safe_mode")
+        watch.work(minutes=1)
+    told = [(message.to[0], message.subject.rpartition("(")[2]) for message in outgoing.outbox]
+    assert sorted(told) == [
+        ("all@example.com", "opened)"), ("site-0@example.com", "opened)"), ("site-1@example.com", "spread)"),
+    ]  # fmt: skip
+    assert "acme-site-1-0" in outgoing.outbox[-1].body
+    assert "acme-site-0" not in outgoing.outbox[-1].body
+    assert len({row.key for row in deliveries(watch)}) == 2
+    outgoing.outbox.clear()
+    for number in range(3):
+        watch.fleet.beat(f"acme-site-0-{number}", phase="committed")
+        watch.fleet.beat(f"acme-site-1-{number}", phase="committed")
+    watch.work(minutes=1)
+    assert {message.subject.rpartition("(")[2] for message in outgoing.outbox} == {"resolved)"}
+    assert len(outgoing.outbox) == 3
+    outgoing.outbox.clear()
+    watch.fleet.beat("acme-site-1-0", phase="safe_mode")
+    watch.work(minutes=1)
+    watch.fleet.beat("acme-site-0-0", phase="safe_mode")
+    watch.work(minutes=1)
+    told = [(message.to[0], message.subject.rpartition("(")[2]) for message in outgoing.outbox]
+    assert sorted(told) == [
+        ("all@example.com", "grown)"), ("all@example.com", "reopened)"), ("site-0@example.com", "grown)"),
+        ("site-1@example.com", "grown)"), ("site-1@example.com", "reopened)"),
+    ]  # fmt: skip
+
+
+def test_an_alarm_is_told_by_email_as_soon_as_any_edge_asks_for_it(watch: Watch, settings: Any) -> None:
+    settings.EMAIL_IS_SET = True
+    add(watch, "email", "eve@example.com")
+    edges = sorted(watch.fleet.edges)
+    for edge_id in edges[:4]:
+        tell(watch, edge_id, "raised", senders=[])
+    (alert,) = watch.work().alerts()
+    assert (alert.by_email, outgoing.outbox) == (False, [])
+    tell(watch, edges[4], "raised", senders=["email"])
+    (alert,) = watch.work(minutes=1).alerts()
+    assert (alert.by_email, [one.subject for one in outgoing.outbox]) == (
+        True, ["EMS Acme: Alarm hot (warning) (spread)"],
+    )  # fmt: skip
+    for edge_id in edges[:5]:
+        tell(watch, edge_id, "cleared", senders=["email"])
+    watch.work(minutes=1)
+    outgoing.outbox.clear()
+    tell(watch, edges[0], "raised", senders=[])
+    (alert,) = watch.work(minutes=1).alerts()
+    assert (alert.by_email, outgoing.outbox) == (False, [])
+    tell(watch, edges[1], "raised", senders=[])
+    tell(watch, edges[2], "raised", senders=["email"])
+    assert watch.work(minutes=1).alerts()[0].by_email
+    assert [one.subject.rpartition("(")[2] for one in outgoing.outbox] == ["grown)"]
 
 
 def test_without_an_email_server_the_log_says_so(watch: Watch) -> None:
@@ -176,6 +272,21 @@ def test_the_ping_goes_out_only_while_all_is_well(watch: Watch, receiver: Receiv
     assert pinging.trouble(now, listens=hears) == "no server hears the feed"
     fail(watch)
     assert "has been due" in pinging.trouble(now + timedelta(minutes=11), listens=hears)
+
+
+def test_an_email_that_waits_too_long_is_trouble_of_the_cloud(watch: Watch) -> None:
+    add(watch, "email", "eve@example.com")
+    fail(watch)
+    now = watch.work().fleet.now
+    with tenancy.scope([watch.fleet.organization.pk]):
+        found = pinging.signs(listens="SELECT 1 AS a_feed_that_hears")
+    assert found.mail_since == now
+    assert not [one for one in pinging.troubles(found, now + timedelta(minutes=5)) if "e-mail" in one]
+    told = pinging.troubles(found, now + timedelta(minutes=31))
+    assert [one.split(":")[0].split(" since ")[0] for one in told] == [
+        "No worker is running", "Work has been waiting", "No server hears what is published",
+        "An e-mail has been waiting",
+    ]  # fmt: skip
 
 
 def test_mail_settings_are_read_or_refused() -> None:

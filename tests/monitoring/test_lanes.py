@@ -15,11 +15,11 @@ from django.db import connection
 from configs import signing
 from configs.changes import Actor
 from edges import tenancy
+from edges.notices import COUNTER
 from ems.demo.operator import wait_until
 from ems.worker import HANDLERS, LANES, Worker
 from monitoring import dialling, outbox, pinging, recipients
 from monitoring.models import Delivery, Recipient
-from sync_api.feed import COUNTER
 from tests.configs.rollouts.conftest import Fleet, make_fleet
 from tests.databases import Database
 from tests.monitoring.conftest import Receiver, Watch
@@ -132,6 +132,9 @@ def test_while_all_is_well_a_watchdog_hears_of_it_and_then_no_more(
         wait_until("the watchdog heard of it", lambda: bool(receiver.asked), PATIENCE_SECONDS)
         assert receiver.asked == ["GET /hook?a=1"]
         assert pinging.ping(fleet.now, listens=COUNTER)
+        with tenancy.scope([fleet.organization.pk]):
+            found = pinging.signs(listens=COUNTER)
+        assert (found.works, found.hears, pinging.troubles(found, fleet.now)) == (True, True, [])
         receiver.statuses = [503]
         assert not pinging.ping(fleet.now, listens=COUNTER)
         settings.WEBHOOKS_TO_PRIVATE = False

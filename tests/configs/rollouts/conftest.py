@@ -12,7 +12,7 @@ import pytest
 from configs import changesets, heartbeats, jobs
 from configs.fleet import Pins
 from configs.models import EdgePins, Layer, Version
-from configs.rollouts import running, starting, steering
+from configs.rollouts import running, starting, steering, waking
 from configs.rollouts.models import Rollout, RolloutEntry, RolloutTarget, RolloutWave
 from configs.rollouts.policies import Share, Wish
 from edge_protocol.messages import Heartbeat
@@ -165,7 +165,7 @@ class Driven:
             with tenancy.scope([due.organization_id]):
                 taken = jobs.take(due, self.fleet.now)
                 assert taken is not None
-                if taken.kind != starting.KIND:  # the alerts' own
+                if taken.kind != waking.KIND:  # the alerts' own
                     continue
                 running.run(
                     organization_id=taken.organization_id,

@@ -52,6 +52,8 @@ class ModelEdge:
     has_refused: bool = False  # the new content stands in quarantine
     is_alarmed: bool = False
     heard_at: datetime = BEGIN
+    gone: str = ""  # retired, or moved to where the change does not reach
+    is_told: bool = False  # the rollout was woken for it since
 
     @property
     def desired(self) -> int:
@@ -60,6 +62,15 @@ class ModelEdge:
     @property
     def is_on_new(self) -> bool:
         return self.contents[self.running - 1] == NEW
+
+    def leave(self, why: str) -> None:
+        """Retired: nobody hears of it again. Moved: it runs what its new site has."""
+        self.gone = self.gone or why
+        if self.gone == "moved":
+            self.pins = "elsewhere"
+            self.publish(OLD)
+        else:
+            self.is_online = False
 
     def publish(self, content: str) -> int:
         self.contents.append(content)
@@ -125,6 +136,7 @@ class ModelEdge:
             heard_at=self.heard_at,
             heartbeat_seconds=60,
             is_alarmed=self.is_alarmed,
+            gone=self.gone,
         )
 
 
@@ -145,6 +157,8 @@ class World:
     def look(self, *reported: UUID, command: Command | None = None) -> None:
         """What running.run does: load, step until nothing is asked for, keep, note the next deadline."""
         whole = self.rollout
+        for uid in reported:
+            self.edges[uid].is_told = bool(self.edges[uid].gone)
         before = self._load(reported, is_whole=command is not None)
         after = self._steps(before, Seen(self._sightings(before), command))
         self.rollout = replace(after, targets={**whole.targets, **after.targets}, others={}, is_whole=True)
@@ -197,6 +211,7 @@ class World:
         fates = {}
         for uid in act.edges:
             edge = self.edges[uid]
+            assert not edge.gone, "nothing is offered to who has gone"
             if edge.is_held:
                 fates[uid] = Fate(None, "held", is_moved=False)
                 continue
@@ -215,6 +230,7 @@ class World:
         fates = {}
         for uid in act.edges:
             edge = self.edges[uid]
+            assert not edge.gone, "nothing is taken back from who has gone"
             if edge.pins != NEW:
                 fates[uid] = Fate(None, "superseded", is_moved=False)
             elif edge.is_held:
@@ -252,19 +268,33 @@ class World:
         for edge in self.edges.values():
             target = rollout.targets[edge.uid]
             self._check_silence(edge, before.targets[edge.uid], target)
-            if rollout.phase in OPEN and not edge.was_taken:
+            if edge.gone:
+                self._check_gone(edge, before.targets[edge.uid], target)
+            elif rollout.phase in OPEN and not edge.was_taken:
                 assert (edge.pins == NEW) == target.is_moved or edge.is_held
         if rollout.phase == Phase.HALTED and rollout.policy.on_fail == "hold":
             self._check_halted(rollout)
         if rollout.phase == Phase.ROLLED_BACK:
-            assert all(one.pins != NEW or one.is_held for one in self.edges.values())
-            assert not any(one.is_moved for one in rollout.targets.values())
+            assert all(one.pins != NEW or one.is_held or one.gone for one in self.edges.values())
+            assert not any(one.is_moved for one in rollout.targets.values() if not self.edges[one.edge].gone)
         if rollout.phase == Phase.CANCELLED:
-            assert all(one.pins != NEW for one in self.edges.values())
+            assert all(one.pins != NEW or one.gone for one in self.edges.values())
         if rollout.phase in DONE and before.phase not in DONE:
             self._check_completed(rollout)
+        if rollout.phase == Phase.RUNNING:
+            left = [one for one in rollout.targets.values() if one.wave >= rollout.wave]
+            assert any(one.state != TargetState.GONE for one in left), "it waits for nobody"
         self._check_gates(before, rollout)
         self._check_rate()
+
+    def _check_gone(self, edge: ModelEdge, before: Target, after: Target) -> None:
+        """It is a state of its own as soon as the rollout hears of it, and never one that counts."""
+        counting = BAD | LIVE | {TargetState.UNREACHABLE, TargetState.CONFIRMED, TargetState.RECALLING}
+        assert after.state == before.state or after.state not in counting
+        if edge.is_told:
+            assert after.state == TargetState.GONE
+            assert after.why == edge.gone
+            assert not after.is_moved
 
     def _check_silence(self, edge: ModelEdge, before: Target, after: Target) -> None:
         """Only who is silent is unreachable, and only who was given the time is late."""
@@ -312,6 +342,8 @@ class World:
         if attempted >= policy.minimum_sample and bad:
             assert bad * 100 < policy.bad_percent * attempted
         assert policy.bad_limit is None or bad < policy.bad_limit
+        if {one.kind for one in here} <= {Kind.GONE, Kind.OUT}:
+            return  # nobody is left whose bake there is to await
         since = rollout.waves[position].baking_since
         assert since is not None
         assert (self.now - since).total_seconds() >= policy.bake_seconds

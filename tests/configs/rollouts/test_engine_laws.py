@@ -98,10 +98,25 @@ class Rollouts(RuleBasedStateMachine):
     @rule(draw=st.integers(0, 50), is_online=st.booleans())
     def a_link_changes(self, draw: int, is_online: bool) -> None:
         edge = self.edge(draw)
-        edge.is_online = is_online
-        if is_online:
+        edge.is_online = is_online and edge.gone != "retired"
+        if edge.is_online:
             edge.heard_at = self.world.now
             self.world.look(edge.uid)
+
+    @rule(draw=st.integers(0, 50), why=st.sampled_from(["retired", "moved"]), is_told=st.booleans())
+    def an_edge_leaves(self, draw: int, why: str, is_told: bool) -> None:
+        edge = self.edge(draw)
+        edge.leave(why)
+        if is_told:
+            self.world.look(edge.uid)
+
+    @rule(behaviour=st.sampled_from(["retired", "moved"]), begin=st.integers(0, 3))
+    def everybody_leaves(self, behaviour: str, begin: int) -> None:
+        """Of the later waves, or of all."""
+        for edge in self.world.edges.values():
+            if edge.wave >= begin:
+                edge.leave(behaviour)
+                self.world.look(edge.uid)
 
     @rule(draw=st.integers(0, 50), behaviour=st.sampled_from(BEHAVIOURS))
     def an_edge_behaves_otherwise(self, draw: int, behaviour: str) -> None:
@@ -123,13 +138,14 @@ class Rollouts(RuleBasedStateMachine):
     @rule(draw=st.integers(0, 50))
     def an_operator_takes_one_edge_back(self, draw: int) -> None:
         edge = self.edge(draw)
-        edge.is_held, edge.was_taken, edge.pins = True, True, OLD
-        edge.publish(OLD)
+        if not edge.gone:
+            edge.is_held, edge.was_taken, edge.pins = True, True, OLD
+            edge.publish(OLD)
 
     @rule(draw=st.integers(0, 50))
     def an_operator_edits_one_edge(self, draw: int) -> None:
         edge = self.edge(draw)
-        if not edge.is_held:
+        if not edge.is_held and not edge.gone:
             edge.publish(edge.contents[-1])
 
     @rule(
@@ -212,7 +228,10 @@ def test_a_fleet_of_two_hundred_keeps_the_laws(seed: int) -> None:
     world.look()
     for _ in range(60):
         edge = chance.choice(list(world.edges.values()))
-        edge.is_online = chance.random() > 0.1
+        if chance.random() < 0.2:
+            edge.leave(chance.choice(["retired", "moved"]))
+            world.look(edge.uid)
+        edge.is_online = chance.random() > 0.1 and edge.gone != "retired"
         if chance.random() < 0.05:
             how = chance.choice(HOW)
             try_command(world, Resume("eve", "x", how))  # type: ignore[arg-type]
@@ -230,6 +249,30 @@ def test_a_good_fleet_completes_by_itself() -> None:
         pass_time(world, 5)
     assert world.rollout.phase in DONE
     assert all(edge.is_on_new and edge.pins == NEW for edge in world.edges.values())
+
+
+@pytest.mark.parametrize("advance", ["automatic", "manual"])
+@pytest.mark.parametrize(
+    ("begin", "said"),
+    [(1, "completed"), (0, "completed: nobody is left")],
+    ids=["the later waves", "the fleet"],
+)
+def test_a_rollout_whose_edges_all_vanish_is_over_at_once(begin: int, said: str, advance: str) -> None:
+    """Where nobody has gone, the second wave would wait for silent edges, and the third for a person."""
+    policy = Policy(bake_seconds=0, advance=advance)
+    world = make_world([2, 4, 6], sites=2, behaviours=[GOOD], policy=policy, is_partial=True)
+    world.look()
+    for _ in range(8):
+        for edge in world.edges.values():
+            edge.is_online = edge.wave < begin
+        go_on(world)
+        pass_time(world, 1)
+    assert world.rollout.phase not in DONE
+    for edge in world.edges.values():
+        if edge.wave >= begin:
+            edge.leave("retired")
+            world.look(edge.uid)
+    assert (world.rollout.phase, world.rollout.said) == (Phase.COMPLETED, said)
 
 
 def test_a_bad_second_wave_is_recalled_to_the_last_edge() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from configs import signing
 from configs.models import EdgePins, Version
-from configs.rollouts import candidates, rows, starting
+from configs.rollouts import candidates, rows, waking
 from configs.rollouts.models import Job, Rollout, RolloutEntry, RolloutTarget
 from configs.rollouts.policies import Share
 from edges import hints, tenancy
@@ -125,7 +125,7 @@ def nothing_is_lost(fleet: Fleet, rollout: Driven, refusers: set[str]) -> None:
         layers = candidates.of(Rollout.objects.get(pk=rollout.pk))
         pinned = EdgePins.objects.filter(organization_revision__in=layers.candidates)
         assert pinned.count() == Edge.objects.count() == 12
-        own = Job.objects.filter(kind=starting.KIND)
+        own = Job.objects.filter(kind=waking.KIND)
         wait_until("nobody is woken for it any more", lambda: not own.exists(), 30)
     assert {fleet.value(one) for one in fleet.edges} == {30_000}
 
@@ -148,7 +148,9 @@ def the_gates_add_up(fleet: Fleet, rollout: Driven) -> None:
     with tenancy.scope([fleet.organization.pk]):
         row = Rollout.objects.get(pk=rollout.pk)
         layers = candidates.of(row)
-        state = rows.load(row, candidates=layers.candidates, now=now, is_whole=True).rollout
+        state = rows.load(
+            row, candidates=layers.candidates, reach=layers.reach, now=now, is_whole=True
+        ).rollout
         model = World({}, state, False, now=now)
         for entry in RolloutEntry.objects.filter(rollout=row, what="wave_passed"):
             model._check_passed(state, entry.wave)

@@ -1,8 +1,9 @@
 """A rollout from its first wave to its baseline, over real rows and real heartbeats."""
 
 from configs.models import ChangeSet
+from configs.rollouts import telling
 from edges import tenancy
-from tests.configs.rollouts.conftest import Fleet, baseline
+from tests.configs.rollouts.conftest import THRESHOLD, Driven, Fleet, baseline
 
 
 def test_a_wave_gets_the_change_and_the_next_one_does_not(fleet: Fleet) -> None:
@@ -78,3 +79,48 @@ def test_on_fail_rolls_back_by_itself(fleet: Fleet) -> None:
     assert rollout.phase == "rolled_back"
     assert {fleet.value(one) for one in fleet.edges} == {50_000}
     assert rollout.entries()[-3:] == ["halted", "rolling_back", "rolled_back"]
+
+
+def test_who_is_retired_meanwhile_counts_nowhere_and_is_told(fleet: Fleet) -> None:
+    """Five of six answer nothing and are scrapped: the wave does not wait for them, nor call them silent."""
+    rollout = fleet.start().work()
+    fleet.takes(*rollout.wave(0))
+    rollout.work()
+    stays, *scrapped = rollout.wave(1)
+    for edge_id in scrapped:
+        fleet.desk.publish((f"edge/{edge_id}", "retire"))
+    rollout.work()
+    assert rollout.in_state("gone") == sorted(scrapped)
+    assert said(rollout).endswith("; 4 were retired meanwhile")
+    assert rollout.phase == "running"
+    fleet.takes(stays)
+    rollout.work()
+    assert (rollout.phase, rollout.row.said) == ("completed", "completed")
+    assert rollout.target(scrapped[0]).why == "retired"
+
+
+def test_a_rollout_whose_edges_all_vanish_ends_in_words(fleet: Fleet) -> None:
+    rollout = fleet.start(bake_seconds=600).work()
+    for edge_id in fleet.edges:
+        fleet.desk.publish((f"edge/{edge_id}", "retire"))
+    rollout.work()
+    assert said(rollout) == "completed: nobody is left; 6 were retired meanwhile"
+    assert rollout.row.due_at is None
+
+
+def test_who_moves_out_of_the_reach_of_a_rollout_has_gone(fleet: Fleet) -> None:
+    """The change is of one site; silent or not, who moves to the other one is not waited for."""
+    rollout = fleet.start(("site/site-0", "set", THRESHOLD, 30_000)).work()
+    fleet.takes(*rollout.wave(0))
+    fleet.desk.publish(("edge/" + rollout.wave(1)[0], "move", "", "site-1"))
+    rollout.work()
+    assert rollout.in_state("gone") == [rollout.wave(1)[0]]
+    fleet.takes(rollout.wave(1)[1])
+    rollout.work()
+    assert said(rollout) == "completed; 1 was moved out of its reach meanwhile"
+    assert fleet.value(rollout.wave(1)[0]) == 50_000
+
+
+def said(rollout: Driven) -> str:
+    with tenancy.scope([rollout.fleet.organization.pk]):
+        return str(telling.describe(rollout.row, now=rollout.fleet.now)["said"])

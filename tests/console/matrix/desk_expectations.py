@@ -203,6 +203,7 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/transfer/<str:org>/": _both(*[Page("read", foreign=MISSING)] * 2),
     "admin/edges/bulk/": _both(Page("manage_edges"), Page("manage_edges", frozenset({422}))),
     f"{EDGE}copy/": _both(Page("edit", foreign=MISSING), Page("edit", frozenset({422}), foreign=MISSING)),
+    f"{EDGE}place/": _both(Page("edit", foreign=MISSING), Page("edit", frozenset({422}), foreign=MISSING)),
     f"{EDGE}versions/": _both(Page("read", foreign=MISSING), NO_POST),
     f"{EDGE}compare/": _both(Page("read", foreign=MISSING), NO_POST),
     f"{EDGE}value/": _both(Page("edit", foreign=MISSING), Page("edit", frozenset({422}), foreign=MISSING)),

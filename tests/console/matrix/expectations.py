@@ -250,6 +250,7 @@ API: dict[str, dict[str, Call]] = {
     f"{SET}/progress": reads(values={"change_set": "waiting"}),
     f"{SET}/request-approval": {"POST": Call("edit", frozenset({409}), body=lambda _: {}, values=DRAFT)},
     f"{SET}/approve": {"POST": Call("approve", frozenset({409}), body=lambda _: {}, values=DRAFT)},
+    f"{SET}/take-back": {"POST": Call("edit", frozenset({409}), body=why, values=DRAFT)},
     f"{SET}/reject": {"POST": Call("approve", frozenset({409}), body=comment, values=DRAFT)},
     f"{ORG}approval-rule": {
         **reads(), "PUT": Call("manage_edges", body=lambda _: {"above_edges": 5, "paths": []}),

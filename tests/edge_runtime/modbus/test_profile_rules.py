@@ -73,10 +73,36 @@ def _serial(line: str) -> Json:
 def _errors(tmp_path: Path, made: Json, limits: LocalLimits | None = None) -> list[dict[str, str]]:
     path = tmp_path / "document.json"
     path.write_text(json.dumps(made))
-    return check_file(path, limits or LocalLimits())
+    return check_file(path, limits or LocalLimits()).errors
 
 
 @pytest.mark.parametrize(("period_ms", "fits"), [(30_000, True), (30_001, False)])
 def test_a_set_point_must_be_renewed_before_it_ends(tmp_path: Path, period_ms: int, fits: bool) -> None:
-    errors = _errors(tmp_path, body(core_cycle={"period_ms": period_ms}))
+    slow = {"core_cycle": {"period_ms": period_ms}, "sync": {"probation_s": 3600}}
+    errors = _errors(tmp_path, body(**slow))
     assert [error["path"] for error in errors] == ([] if fits else ["/core_cycle/period_ms"])
+
+
+def test_what_the_rules_of_a_document_say_is_said_here_too(tmp_path: Path) -> None:
+    """E05 stops it; what is only to be known (W19) does not."""
+    twice = devices()
+    twice["modbus_devices"][1]["connection"] = twice["modbus_devices"][0]["connection"]
+    assert [one["rule"] for one in _errors(tmp_path, body(**twice))] == ["E05"]
+    two = [fixed("first", -3000, 1), fixed("second", 3000, 2)]
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps(body(scheduler={"controllers": two})))
+    found = check_file(path, LocalLimits())
+    assert (found.errors, [one["path"] for one in found.warnings if one["rule"] == "W19"]) == (
+        [],
+        ["/scheduler/controllers/second"],
+    )
+
+
+def fixed(name: str, watts: int, order: int) -> Json:
+    parameters = {"power_watts": watts}
+    return {
+        "id": name,
+        "class": "FixActivePowerController",
+        "execution_order": order,
+        "parameters": parameters,
+    }
