@@ -12,6 +12,7 @@ from typing import Any, Final
 from edge_protocol.instants import format_instant
 from edge_runtime.blocks import Block
 from edge_runtime.field import FieldDevice, FieldError, UnreachableError
+from edge_runtime.second_look import SecondLook
 from edge_runtime.settings import SET_POINT, DeviceSettings
 
 RETRY_STEP_S: Final = 2.0
@@ -50,6 +51,7 @@ class Device:
         self._serial_error: str | None = None
         self._trouble: str | None = "not read yet"
         self._wrong: dict[str, str] = {}
+        self._second_look = SecondLook()
         self._refused: str | None = None
         self.refusal: str | None = None
         self.rests = False
@@ -98,6 +100,8 @@ class Device:
             if now_s < self._retry_at_s:
                 return
             values: dict[str, float | None] = {}
+            if self._device.missing() and self._second_look.is_due(now_s):
+                self._meet_anew()
             try:
                 self._identify()
                 for block in (*self.settings.fast, *self._slow_turn()):
@@ -238,11 +242,17 @@ class Device:
     def _failed(self, why: str) -> None:
         self._failures += 1
         self._errors += 1
-        self._session = None
+        self._meet_anew()
+        self._second_look = SecondLook()
         self._retry_at_s = self._now_s + min(RETRY_STEP_S * self._failures, RETRY_CAP_S)
         self._trouble = why
         if self._failures >= self.settings.invalidate_after:
             self._values = dict.fromkeys(self._values)
+
+    def _meet_anew(self) -> None:
+        """Before it is asked for anything else: who answers then may be another device on the same line."""
+        self._session = None
+        self._device.doubt()
 
     def _take(self, values: dict[str, float | None]) -> str | None:
         """A value outside its valid range is no value: it becomes undefined, and the device is not well.

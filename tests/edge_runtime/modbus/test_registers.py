@@ -165,6 +165,13 @@ def test_models_without_an_end_are_given_up_on() -> None:
         discover(_reader(words), None)
 
 
+def test_a_model_that_ends_behind_the_last_register_is_refused() -> None:
+    """As when the answer to another request is taken for a header: it must not end the core cycle."""
+    words = {40000: 0x5375, 40001: 0x6E53, 40002: 0x5375, 40003: 0x6E53}
+    with pytest.raises(RefusedError):
+        discover(_reader(words), None)
+
+
 SOC = next(point for point in PROFILES["tesla_powerwall_2"]["points"] if point["name"] == "Soc")
 
 
