@@ -83,6 +83,7 @@ class Core:
             self._roster.load(document.sections["scheduler"], document.controllers)
         if "alarms" in changed:
             self._alarms.load(document.alarms)
+        self._devices.period_s = document.period_ms / 1000
         self._devices.within_s = document.supervisor["watchdog_timeout_ms"] / 1000 / WAITS_IN_A_WATCHDOG
         self._document = document
         self._safe_states = None

@@ -47,6 +47,7 @@ class Device:
         self._failures = self._errors = self._next_slow = 0
         self._now_s = self._retry_at_s = 0.0
         self._last_read_at: datetime | None = None
+        self._last_read_s = -math.inf
         self._session: int | None = None
         self._serial_error: str | None = None
         self._trouble: str | None = "not read yet"
@@ -110,8 +111,13 @@ class Device:
                 self._failed(str(error))
             else:
                 self._failures = 0
-                self._last_read_at = now_at
+                self._last_read_at, self._last_read_s = now_at, now_s
                 self._trouble = self._take(values)
+
+    def expire(self, now_s: float, period_s: float) -> None:
+        """Values of a failing device are undefined after so many periods: a failure may take longer."""
+        if self._failures and now_s - self._last_read_s > (self.settings.invalidate_after - 0.5) * period_s:
+            self._invalidate()
 
     def write_power(self, watts: int) -> bool:
         """Send a set-point under its reversion time; False when the device may not be written or fails.
@@ -244,10 +250,17 @@ class Device:
         self._errors += 1
         self._meet_anew()
         self._second_look = SecondLook()
-        self._retry_at_s = self._now_s + min(RETRY_STEP_S * self._failures, RETRY_CAP_S)
         self._trouble = why
         if self._failures >= self.settings.invalidate_after:
-            self._values = dict.fromkeys(self._values)
+            self._invalidate()
+        wait_s = min(RETRY_STEP_S * self._failures, RETRY_CAP_S)
+        # What still stands in the image is asked for every cycle; who has nothing in it is left alone.
+        at_once = math.isfinite(self._last_read_s)
+        self._retry_at_s = math.nextafter(self._now_s, math.inf) if at_once else self._now_s + wait_s
+
+    def _invalidate(self) -> None:
+        self._values = dict.fromkeys(self._values)
+        self._last_read_s = -math.inf
 
     def _meet_anew(self) -> None:
         """Before it is asked for anything else: who answers then may be another device on the same line."""

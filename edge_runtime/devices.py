@@ -34,6 +34,7 @@ class Devices:
     """
 
     within_s = math.inf
+    period_s = math.inf
 
     def __init__(
         self,
@@ -88,6 +89,8 @@ class Devices:
         self._polling.read(now_s, now_at, self.within_s)
         departed = (lambda: self._departing.retry(now_s)) if self._departing.devices else None
         self._polling.probe(now_s, now_at, departed)
+        for device in self._devices.values():
+            device.expire(now_s, self.period_s)
 
     def write_safe_states(self, *, insist: bool = True) -> dict[str, bool]:
         """Every device's safe state: which were written, which could not be."""
