@@ -28,7 +28,7 @@ class Inputs:
 
     `power` is what device and local limits allow; `at_s` is the plant's own running time in seconds,
     `now_at` the wall time; at `soc_max` percent the battery counts as full; `sent_watts` is the set-point
-    that stands there since the cycle before.
+    that stands there since the cycle before, None where none is known to: a battery just met, or away since.
     """
 
     grid_watts: float | None
@@ -64,27 +64,20 @@ class Balancing:
         self._target = target_grid_watts
         self._deadband = deadband_watts
         self._pid = PidFilter()
-        self._sent: float | None = None
 
     def act(self, inputs: Inputs, left: Interval) -> Interval:
         grid, ess = inputs.grid_watts, inputs.ess_watts
         if grid is None or ess is None:
             self._pid.reset()
-            self._sent = None
             return left
         if abs(grid - self._target) <= self._deadband:
-            return left.fix(self._held(inputs.sent_watts, ess))
+            return left.fix(ess if inputs.sent_watts is None else inputs.sent_watts)
         wanted = laws.balancing(grid, ess, self._target)
-        self._sent = self._pid.next(target=wanted, measured=ess, limits=left, sent=inputs.sent_watts)
-        return left.fix(self._sent)
+        return left.fix(self._pid.next(target=wanted, measured=ess, limits=left, sent=inputs.sent_watts))
 
     def go_on_from(self, before: object) -> None:
         if isinstance(before, Balancing):
-            self._pid, self._sent = before._pid, before._sent
-
-    def _held(self, sent: float | None, ess: float) -> float:
-        """What goes on inside the deadband: what stands there, else what was asked, else what flows."""
-        return next(watts for watts in (sent, self._sent, ess) if watts is not None)
+            self._pid = before._pid
 
 
 class DischargeState(enum.IntEnum):

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from edge_runtime import laws
 from edge_runtime.alarms import AlarmEngine
+from edge_runtime.connections import Connections, connections_of
 from edge_runtime.controllers import Inputs
 from edge_runtime.device import Device
 from edge_runtime.devices import Devices
@@ -98,11 +99,13 @@ class Core:
         if not turn.still_mine():
             raise AbandonedError
         image = self._image(turn)
+        self._set_points.look_after(self._devices.by_id)
         self._roster.bind(self._devices.by_id)
         if document.safe_mode and not (self._safe_states and all(self._safe_states.values())):
             self._safe_states = self._devices.write_safe_states(insist=self._safe_states is None)
         unsafe = self._drive(image)
         unsafe |= self._switchboard.switch(self._roster.switching, self._devices.by_id, image)
+        unsafe |= self._not_let_go() | self._not_heard()
         own = unsafe | self._devices.alarms() | self._signs.wrong() | _overrunning(turn, document)
         self._active_alarms = self._alarms.judge(self._channels(image, turn), turn.now_s, turn.now_at, own)
         self._count_failures(document)
@@ -156,10 +159,12 @@ class Core:
     ) -> dict[str, tuple[str, str]]:
         ess_id = ess.device_id
         meter_id = next((post.meter_id for post in posts if post.meter_id is not None), None)
-        word = self._decide(ess, posts, image, share, meter_id)
+        connections = connections_of(ess_id, self._roster.posts, self._devices.by_id, self._limits)
+        word = self._decide(ess, posts, image, share, meter_id, connections)
         refused = self._set_points.send(ess, posts, round(word.watts))
-        sent = self._set_points.of(ess_id) or 0.0
-        share.take(meter_id, sent=sent, measured=image.get(ess_id, "ActivePower"))
+        sent = self._set_points.at_worst(ess_id)
+        behind = {*connections.limits, *(post.meter_id for post in posts if post.meter_id is not None)}
+        share.take(behind, sent=sent, measured=image.get(ess_id, "ActivePower"))
         if meter_id is not None:
             ess_watts = image.get(ess_id, "ActivePower")
             alone = _alone(image.get(meter_id, "ActivePower"), image.get("_sum", "EssActivePower"), ess_watts)
@@ -177,7 +182,13 @@ class Core:
         return {f"_off_grid_{ess_id}": (f"{ess_id}/{GRID_MODE}", "off-grid: no set-points are sent")}
 
     def _decide(
-        self, ess: Device, posts: list[Post], image: Image, share: Share, meter_id: str | None
+        self,
+        ess: Device,
+        posts: list[Post],
+        image: Image,
+        share: Share,
+        meter_id: str | None,
+        connections: Connections,
     ) -> laws.LastWord:
         power = _allowed_power(ess).narrow(share.left.low, share.left.high)
         sent = self._set_points.of(ess.device_id)
@@ -187,37 +198,62 @@ class Core:
             own = post.meter_id != meter_id
             seen = replace(inputs, grid_watts=share.grid(post.meter_id, image)) if own else inputs
             left = post.run(seen, left)
-        wanted = self._ramped(ess, left.least_effort)
-        return laws.last_word(wanted, self._guard(ess, meter_id, inputs))
+        wanted = self._ramped(ess, left.least_effort, inputs)
+        limits, ess_watts = ess.settings.limits, inputs.ess_watts
 
-    def _ramped(self, ess: Device, wanted: float) -> float:
-        ramp, document = ess.settings.limits.get("ramp_w_per_s"), self._document
-        before = self._set_points.of(ess.device_id)
-        if ramp is None or before is None or document is None:
-            return wanted
-        return laws.ramped(wanted, before, ramp * document.period_ms / 1000)
+        def shown(meter: str) -> float | None:
+            return share.grid(meter, image)
 
-    def _guard(self, ess: Device, meter_id: str | None, inputs: Inputs) -> laws.Guard:
-        meter = self._devices.by_id[meter_id].settings.limits if meter_id is not None else {}
-        grid, power = inputs.grid_watts, inputs.ess_watts
-        return laws.Guard(
+        guard = laws.Guard(
             power=inputs.power,
             soc_percent=inputs.soc_percent,
-            soc_min=ess.settings.limits.get("soc_min", 0),
-            soc_max=ess.settings.limits.get("soc_max", 100),
-            grid_known=meter_id is None or grid is not None,
-            real_watts=None if grid is None or power is None else laws.real_power(grid, power),
-            grid=laws.GridLimits(
-                max_import_watts=min(meter.get("max_import_w", math.inf), self._limits.max_import_watts),
-                max_export_watts=min(meter.get("max_export_w", math.inf), self._limits.max_export_watts),
-            ),
+            soc_min=limits.get("soc_min", 0),
+            soc_max=limits.get("soc_max", 100),
+            grid_known=(meter_id is None or inputs.grid_watts is not None) and connections.is_known(shown),
+            power_known=not connections.asks_for_power(ess_watts),
+            connections=connections.judged(shown, ess_watts),
         )
+        return laws.last_word(wanted, guard)
+
+    def _ramped(self, ess: Device, wanted: float, inputs: Inputs) -> float:
+        """From the set-point that stands; where none is known to, from the power that flows."""
+        ramp, document = ess.settings.limits.get("ramp_w_per_s"), self._document
+        if ramp is None or document is None:
+            return wanted
+        before = inputs.ess_watts if inputs.sent_watts is None else inputs.sent_watts
+        return laws.ramped(wanted, before or 0.0, ramp * document.period_ms / 1000)
 
     def _let_go(self, ess: Device) -> None:
         """No controller drives it any more: its safe state once, then hands off."""
         self._signs.forget(ess.device_id)
-        if ess.owed and ess.write_safe_state(insist=False):
+        if ess.owed:
+            ess.write_safe_state(insist=False)
+        if not ess.owed:
             self._set_points.forget([ess.device_id])
+
+    def _not_let_go(self) -> dict[str, tuple[str, str]]:
+        """Devices that were driven, that nobody drives any more, and that have not taken their safe state."""
+        driven = self._roster.driven
+        return {
+            f"_not_let_go_{name}": (
+                f"{name}/ActivePower",
+                f"nobody drives {name}, and it has not taken its safe state: {device.trouble}",
+            )
+            for name, device in self._devices.by_id.items()
+            if device.owed and name not in driven
+        }
+
+    def _not_heard(self) -> dict[str, tuple[str, str]]:
+        """Devices that a controller drives and that did not answer their last write, whatever they read."""
+        driven = self._roster.driven
+        return {
+            f"_write_failed_{name}": (
+                f"{name}/ActivePower",
+                f"{name} takes no writes ({device.unheard}): its safe state is tried now and then",
+            )
+            for name, device in self._devices.by_id.items()
+            if device.unheard is not None and name in driven
+        }
 
     def _channels(self, image: Image, turn: Turn) -> dict[str, float | None]:
         states = {

@@ -14,6 +14,7 @@ from edge_runtime.ledger import Ledger
 from edge_runtime.limits import LocalLimits
 from edge_runtime.polling import PROBE_PATIENCE_S, Polling
 from edge_runtime.settings import DeviceSettings, settings_of
+from edge_runtime.writing import SHARE_OF_A_PERIOD, Beside
 
 
 class DocumentDeviceError(Exception):
@@ -43,6 +44,7 @@ class Devices:
         ledger: Ledger | None = None,
         *,
         patience_s: float = PROBE_PATIENCE_S,
+        write_share: float = SHARE_OF_A_PERIOD,
         may_hang: bool = True,
     ) -> None:
         self._field = field
@@ -52,6 +54,8 @@ class Devices:
         self._devices: dict[str, Device] = {}
         self._departing = Departing()
         self._refused: dict[str, str] = {}
+        self._write_share = write_share
+        self._beside = None if may_hang else Beside()
         self._polling = Polling(patience_s=patience_s, may_hang=may_hang)
         self._now_s = 0.0
 
@@ -78,7 +82,8 @@ class Devices:
             self._devices[name] = self._device(settings, kept)
         owners = {address_of(device): device for device in self._devices.values()}
         self._take_over_debts(owners)
-        for device in self._departing.give_up_on(set(owners)):
+        unsafe = [device for device in given_up.values() if device.owed and address_of(device) in owners]
+        for device in [*self._departing.give_up_on(set(owners)), *unsafe]:
             self._inherit(owners[address_of(device)], device)
         self._polling.gather(self._devices.values())
         return set(given_up)
@@ -86,7 +91,10 @@ class Devices:
     def poll(self, now_s: float, now_at: datetime) -> None:
         """Read every bus once; what a driver throws comes out here."""
         self._now_s = now_s
-        self._polling.read(now_s, now_at, self.within_s)
+        part_s = self._write_share * self.period_s
+        if self._beside is not None:
+            self._beside.patience_s, self._beside.longest_s = part_s, self.within_s
+        self._polling.read(now_s, now_at, self.within_s, part_s)
         departed = (lambda: self._departing.retry(now_s)) if self._departing.devices else None
         self._polling.probe(now_s, now_at, departed)
         for device in self._devices.values():
@@ -98,8 +106,13 @@ class Devices:
         return write_safe([*departed, *self._devices.values()], insist=insist)
 
     def alarms(self) -> dict[str, tuple[str, str]]:
-        """What the runtime itself has to say about devices that it gave up."""
-        return self._departing.alarms()
+        """Of devices that could not be left safe, and of those that are others than expected."""
+        mistaken = {
+            f"_identity_{name}": (f"{name}/SerialNumber", device.refuses_writes)
+            for name, device in self._devices.items()
+            if device.refuses_writes is not None
+        }
+        return self._departing.alarms() | mistaken
 
     def health(self) -> dict[str, Any]:
         refused = {
@@ -110,6 +123,8 @@ class Devices:
 
     def close(self) -> None:
         self._polling.close()
+        if self._beside is not None:
+            self._beside.close()
         for device in [*self._devices.values(), *self._departing.devices]:
             device.close()
 
@@ -140,7 +155,7 @@ class Devices:
     def _device(self, settings: DeviceSettings, before: Device | None) -> Device:
         if before is not None and before.settings == settings:
             return before
-        device = Device(settings, self._field.device(settings), self._ledger.book)
+        device = Device(settings, self._field.device(settings), self._ledger.book, self._beside)
         if before is not None:
             device.owed = before.owed
             before.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edge_runtime.interval import Interval
@@ -31,6 +31,18 @@ class GridLimits:
     max_import_watts: float = math.inf
     max_export_watts: float = math.inf
 
+    @property
+    def bind(self) -> bool:
+        return math.isfinite(self.max_import_watts) or math.isfinite(self.max_export_watts)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A grid connection: what it would draw without the battery, and what it may."""
+
+    real_watts: float
+    limits: GridLimits
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:
@@ -41,8 +53,8 @@ class Guard:
     soc_min: float
     soc_max: float
     grid_known: bool
-    real_watts: float | None
-    grid: GridLimits
+    power_known: bool
+    connections: Sequence[Connection]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +84,13 @@ def _missing(guard: Guard) -> Iterator[str]:
         yield "soc_undefined"
     if not guard.grid_known:
         yield "grid_undefined"
+    if not guard.power_known:
+        yield "power_undefined"
 
 
 def _bounds(guard: Guard) -> Iterator[tuple[str, Interval]]:
-    if guard.real_watts is not None:
-        yield "grid_limit", _grid_bounds(guard.real_watts, guard.grid)
+    for connection in guard.connections:
+        yield "grid_limit", _grid_bounds(connection.real_watts, connection.limits)
     yield "power_limit", guard.power
     soc = guard.soc_percent
     if soc is not None and soc <= guard.soc_min:

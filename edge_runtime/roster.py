@@ -110,6 +110,12 @@ class Roster:
         return [post for post in self.posts if post.acts and post.ess_id == ess_id]
 
     @property
+    def driven(self) -> set[str]:
+        """Every device that a controller acts upon."""
+        batteries = {post.ess_id for post in self.posts if post.acts and post.ess_id is not None}
+        return batteries | {law.output.split("/", 1)[0] for _, law in self.switching}
+
+    @property
     def switching(self) -> list[tuple[Post, ChannelThreshold]]:
         """Those that have a relay, with their law."""
         return [
@@ -226,5 +232,7 @@ def _forget_another_battery(post: Post) -> None:
 def _ask_whether_it_may_write(post: Post, ess: Device) -> None:
     if not ess.settings.takes_set_points:
         post.refuse(f"{ess.device_id} has no writable active power")
+    elif not ess.settings.can_be_let_go:
+        post.refuse(f"{ess.device_id} has neither a reversion timer nor safe writes: it could not be let go")
     elif ess.refuses_writes is not None:
         post.refuse(ess.refuses_writes)

@@ -11,43 +11,65 @@ Alarms = dict[str, tuple[str, str]]
 
 
 class SetPoints:
-    """By battery. What was refused, lost or given up is forgotten: nobody knows what stands there."""
+    """By battery. Known to stand is what a battery took that has answered ever since and was not met anew."""
 
     def __init__(self) -> None:
-        self._sent: dict[str, float] = {}
+        self._told: dict[str, float] = {}
+        self._stands: dict[str, int] = {}
 
     @property
     def rounded(self) -> dict[str, int]:
-        return {name: round(watts) for name, watts in self._sent.items()}
+        return {name: round(self._told[name]) for name in self._stands}
 
     def of(self, ess_id: str) -> float | None:
-        return self._sent.get(ess_id)
+        return self._told[ess_id] if ess_id in self._stands else None
+
+    def at_worst(self, ess_id: str) -> float:
+        """What it may still be doing: what was told to one that is silent now counts in sums of limits."""
+        return self._told.get(ess_id, 0.0)
 
     def forget(self, names: Iterable[str]) -> None:
+        """Those that are in their safe state, or somebody else's affair."""
         for name in names:
-            self._sent.pop(name, None)
+            self._told.pop(name, None)
+            self._stands.pop(name, None)
+
+    def look_after(self, devices: Mapping[str, Device]) -> None:
+        """Once a turn, after the devices were read: a battery that was away may have gone back by itself."""
+        for name, meetings in list(self._stands.items()):
+            device = devices.get(name)
+            if device is None or not device.answers or device.meetings != meetings:
+                del self._stands[name]
 
     def send(self, ess: Device, posts: Iterable[Post], watts: int) -> Alarms:
         """Tell a battery that answers; its controllers learn what did not reach it. A refusal is an alarm."""
-        if not ess.answers:
+        if not ess.owed:
+            self.forget([ess.device_id])
+        asked = ess.answers
+        if asked and ess.write_power(watts):
+            self._told[ess.device_id], self._stands[ess.device_id] = watts, ess.meetings
             return {}
-        if ess.write_power(watts):
-            self._sent[ess.device_id] = watts
+        if ess.unheard is None and not asked:
             return {}
-        self.forget([ess.device_id])
+        self._stands.pop(ess.device_id, None)
+        if ess.refusal is None and ess.owed:
+            self._told[ess.device_id] = max(self.at_worst(ess.device_id), watts, key=abs)
+        if ess.is_writing and ess.unheard is None:
+            return {}
         why = ess.refusal or str(ess.health().get("detail", f"{ess.device_id} does not answer"))
         for post in posts:
             if post.state == "ok":
                 post.written(f"{watts} W: {why}")
-        return _refused(ess)
+        return self._refused(ess)
 
-
-def _refused(ess: Device) -> Alarms:
-    if ess.refusal is None:
-        return {}
-    left = "it is left in its safe state" if ess.rests else "and its safe state as well: nobody drives it"
-    message = f"{ess.device_id} refuses its set-point ({ess.refusal}): {left}"
-    return {f"_refused_{ess.device_id}": (f"{ess.device_id}/ActivePower", message)}
+    def _refused(self, ess: Device) -> Alarms:
+        if ess.refusal is None:
+            return {}
+        if ess.rests:
+            self._told[ess.device_id] = 0.0
+        left = "it is left in its safe state" if ess.rests else "and its safe state as well: nobody drives it"
+        message = f"{ess.device_id} refuses its set-point ({ess.refusal}): {left}"
+        return {f"_refused_{ess.device_id}": (f"{ess.device_id}/ActivePower", message)}
 
 
 def written(safe: Mapping[str, bool]) -> list[str]:

@@ -39,6 +39,11 @@ class DeviceSettings:
         return self.points.get(SET_POINT, {}).get("access") == "RW"
 
     @property
+    def can_be_let_go(self) -> bool:
+        """Whether a set-point ends by itself, or can be ended (E08)."""
+        return self.reversion is not None or bool(self.safe_writes)
+
+    @property
     def switches(self) -> frozenset[str]:
         """The outputs of an i/o device that can be switched: coils, and its safe state has them off."""
         if self.role != "io":
@@ -58,7 +63,8 @@ class DeviceSettings:
     def control(self) -> tuple[Any, ...]:
         """What decides who is written to and how it is left safe: where it differs, another one is meant."""
         driven = [self.points.get(name) for name in (SET_POINT, *sorted(self.switches))]
-        return (self.bus, self.connection["unit_id"], driven, self.safe_writes, self.reversion)
+        unit_id = self.connection["unit_id"]
+        return (self.bus, unit_id, self.expect_serial, driven, self.safe_writes, self.reversion)
 
 
 def settings_of(entry: Mapping[str, Any], profile: Mapping[str, Any]) -> DeviceSettings:

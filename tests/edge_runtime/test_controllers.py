@@ -1,5 +1,6 @@
 """What each controller leaves to the ones after it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -99,8 +100,11 @@ def test_the_reserve_is_kept_for_peaks() -> None:
 def test_balancing_holds_its_set_point_inside_the_deadband() -> None:
     controller = balancing(deadband=50)
     sent = in_order(inputs(grid=1000), controller).least_effort
-    assert in_order(inputs(grid=50, ess=290), controller).least_effort == sent
-    assert in_order(inputs(grid=-50, ess=310), controller).least_effort == sent
+    inside = inputs(grid=50, ess=290)
+    assert in_order(replace(inside, sent_watts=sent), controller).least_effort == sent
+    assert in_order(inside, controller).least_effort == 290  # nobody knows what stands there
+    beyond = inputs(grid=-50, ess=310)
+    assert in_order(replace(beyond, sent_watts=sent), controller).least_effort == sent
 
 
 @pytest.mark.parametrize("controller", [balancing(), shaving()], ids=["balancing", "peak shaving"])

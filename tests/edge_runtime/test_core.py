@@ -128,6 +128,22 @@ def test_another_serial_than_expected_is_never_written(tmp_path: Path) -> None:
     assert health["devices"]["bms_main"]["detail"] == reason
 
 
+def test_a_battery_that_could_not_be_let_go_is_never_driven(tmp_path: Path) -> None:
+    """E08 looks at those that are named; this one is found by its role."""
+    plant = bench(tmp_path)
+    made = body(scheduler={"controllers": [fixed(3000)]})
+    profile = made["profiles"]["tesla_powerwall_2"]
+    bare = {name: value for name, value in profile.items() if name not in ("reversion", "safe_writes")}
+    plant.load({**made, "profiles": {**made["profiles"], "tesla_powerwall_2": bare}})
+    health = plant.turn(3)
+    assert plant.power() == 0
+    reason = "bms_main has neither a reversion timer nor safe writes: it could not be let go"
+    assert health["controllers"]["ctrlFix0"] == {
+        "state": "init_failed",
+        "error": f"controller init failed: ctrlFix0: {reason}",
+    }
+
+
 def test_the_serial_that_was_expected_changes_nothing(tmp_path: Path) -> None:
     plant = bench(tmp_path)
     plant.load(body(**device("bms_main", expect_serial="BMS-0001")))

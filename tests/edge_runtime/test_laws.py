@@ -26,10 +26,14 @@ def guard(**changes: object) -> laws.Guard:
         "soc_min": 10,
         "soc_max": 90,
         "grid_known": True,
-        "real_watts": 0.0,
-        "grid": laws.GridLimits(),
+        "power_known": True,
+        "connections": (),
     }
     return laws.Guard(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+def connected(real_watts: float, limits: laws.GridLimits) -> tuple[laws.Connection]:
+    return (laws.Connection(real_watts, limits),)
 
 
 def test_the_filter_gives_the_golden_vector() -> None:
@@ -110,15 +114,16 @@ def test_a_ramp_moves_by_one_step_at_most(target: float, before: float, expected
         (3000, {"soc_percent": 95.0}, 3000, ()),
         (3000, {"soc_percent": None}, 0, ("soc_undefined",)),
         (3000, {"grid_known": False}, 0, ("grid_undefined",)),
+        (3000, {"power_known": False}, 0, ("power_undefined",)),
         (3000, {"grid_known": False, "soc_percent": None}, 0, ("soc_undefined", "grid_undefined")),
-        (-4000, {"real_watts": 8000.0, "grid": laws.GridLimits(10_000)}, -2000, ("grid_limit",)),
-        (0, {"real_watts": 12_000.0, "grid": laws.GridLimits(10_000)}, 2000, ("grid_limit",)),
-        (4000, {"real_watts": -2000.0, "grid": laws.GridLimits(math.inf, 3000)}, 1000, ("grid_limit",)),
+        (-4000, {"connections": connected(8000.0, laws.GridLimits(10_000))}, -2000, ("grid_limit",)),
+        (0, {"connections": connected(12_000.0, laws.GridLimits(10_000))}, 2000, ("grid_limit",)),
+        (4000, {"connections": connected(-2000.0, laws.GridLimits(math.inf, 3000))}, 1000, ("grid_limit",)),
         # The connection cannot be kept below its limit beyond what the battery can and may give.
-        (0, {"real_watts": 90_000.0, "grid": laws.GridLimits(1000)}, 5000, ("grid_limit", "power_limit")),
+        (0, {"connections": connected(90_000.0, laws.GridLimits(1000))}, 5000, ("grid_limit", "power_limit")),
         (
             0,
-            {"real_watts": 9000.0, "grid": laws.GridLimits(8000), "soc_percent": 5.0},
+            {"connections": connected(9000.0, laws.GridLimits(8000)), "soc_percent": 5.0},
             0,
             ("grid_limit", "soc_min"),
         ),
@@ -136,7 +141,7 @@ def test_the_last_word_keeps_every_limit(
 def test_the_last_word_never_leaves_the_battery_s_own_limits(
     wanted: float, real: float, soc: float, imported: float, exported: float
 ) -> None:
-    judged = guard(real_watts=real, soc_percent=soc, grid=laws.GridLimits(imported, exported))
+    judged = guard(soc_percent=soc, connections=connected(real, laws.GridLimits(imported, exported)))
     watts = laws.last_word(wanted, judged).watts
     assert -5000 <= watts <= 5000
     assert not (soc <= 10 and watts > 0)

@@ -39,7 +39,8 @@ def driven(loop: Loop, profile: Json) -> Iterator[tuple[Yard, Simulated]]:
             runtime.devices.close()
 
 
-def ask(runtime: Yard, battery: Simulated, profile: Json, watts: int, times: int = 3) -> Json:
+def ask(runtime: Yard, battery: Simulated, profile: Json, watts: int | None, times: int = 3) -> Json:
+    """Load one controller that asks for so much, or none at all, and turn."""
     host, port = BATTERY.split(":")
     connection = {"protocol": "tcp", "host": host, "port": int(port), "timeout_ms": 200, "retries": 0}
     limits = {"max_charge_w": 50_000, "max_discharge_w": 50_000}
@@ -48,7 +49,7 @@ def ask(runtime: Yard, battery: Simulated, profile: Json, watts: int, times: int
         {
             "version": 1,
             "core_cycle": {"period_ms": 1000},
-            "scheduler": {"controllers": [fixed(watts)]},
+            "scheduler": {"controllers": [] if watts is None else [fixed(watts)]},
             "modbus_devices": [entry],
             "alarms": [],
             "profiles": {"plain": profile},
@@ -129,6 +130,23 @@ def test_a_battery_that_refuses_even_its_safe_state_goes_back_by_its_timer(loop:
         battery.clock.now_s += 3
         assert battery.power == 0
         assert battery.device.reversions == 1
+
+
+def test_a_battery_that_refuses_to_be_let_go_is_an_alarm_until_it_is(loop: Loop) -> None:
+    profile = plain(SAFE)
+    with driven(loop, profile) as (runtime, battery):
+        ask(runtime, battery, profile, 3000)
+        write = battery.device.write
+        refuse(battery, [range(1)])
+        health = ask(runtime, battery, profile, None)
+        assert battery.power == 3000
+        why = "10.20.0.11:502 unit 1: illegal data address"
+        assert {alarm["id"]: alarm["message"] for alarm in health["alarms"]} == {
+            "_not_let_go_bms_main": f"nobody drives bms_main, and it has not taken its safe state: {why}"
+        }
+        battery.device.write = write  # type: ignore[method-assign]
+        assert runtime.turn()["alarms"] == []
+        assert battery.power == 0
 
 
 def test_what_does_not_fit_is_found_before_anything_is_written(loop: Loop) -> None:

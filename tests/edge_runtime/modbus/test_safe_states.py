@@ -173,6 +173,39 @@ def test_another_serial_number_is_never_written(loop: Loop) -> None:
         assert health["controllers"]["ctrlFix0"]["error"].endswith(reason)
 
 
+def test_another_expected_serial_number_leaves_the_battery_safe_under_the_old_one(loop: Loop) -> None:
+    with yard(loop) as (runtime, battery, _):
+        runtime.load(body(**devices(expect_serial="BMS-0001"), **DRIVEN))
+        runtime.turn(2)
+        assert battery.power == 1500
+        runtime.load(body(2, **devices(expect_serial="BMS-TYPO"), **DRIVEN))
+        assert battery.power == 0  # before the first turn of the new document
+        alarms = runtime.turn(3)["alarms"]
+        assert battery.power == 0
+        (mistaken,) = [alarm for alarm in alarms if alarm["id"] == "_identity_bms_main"]
+        reason = "bms_main has serial 'BMS-0001', expected 'BMS-TYPO': nothing is written"
+        assert (mistaken["message"], mistaken["severity"]) == (reason, "fault")
+        runtime.load(body(3, **devices(expect_serial="BMS-0001"), **DRIVEN))
+        assert runtime.turn(3)["alarms"] == []
+        assert battery.power == 1500
+
+
+def test_a_safe_state_that_an_unknown_battery_owes_is_written_once_its_serial_number_is_right(
+    loop: Loop, tmp_path: Path
+) -> None:
+    with yard(loop, ledger=tmp_path / "owed.json") as (runtime, battery, _):
+        runtime.load(body(**devices(), **DRIVEN))
+        runtime.turn(2)
+        runtime.devices.close()
+        runtime.boot()  # after a kill, with a typing error in the document
+        runtime.load(body(2, **devices(expect_serial="BMS-TYPO"), **nobody()))
+        runtime.turn(2)
+        assert battery.power == 1500
+        runtime.load(body(3, **devices(expect_serial="BMS-0001"), **nobody()))
+        runtime.turn(2)
+        assert battery.power == 0
+
+
 def test_a_device_that_was_swapped_for_another_is_not_written(loop: Loop) -> None:
     """The plug is pulled and put into another battery: its serial number is read before anything else."""
     with yard(loop) as (runtime, battery, _):
