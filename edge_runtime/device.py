@@ -41,7 +41,7 @@ class Device:
     ) -> None:
         self.settings = settings
         self.owed = False
-        self.is_late = False
+        self.is_late = self._is_known = False
         self._device = device
         self._book = book
         self._lock = threading.Lock()
@@ -77,7 +77,12 @@ class Device:
     @property
     def was_read(self) -> bool:
         """It answered the last time that it was asked; others are probed now and then."""
-        return self._last_read_at is not None and self._failures == 0 and self._session is not None
+        known = self._last_read_at is not None and self._session is not None
+        return (known or self._is_known) and self._failures == 0
+
+    def take_over(self, before: Device) -> None:
+        """The same device with other settings: what it owes stays, and it is waited for if it answered."""
+        self.owed, self._is_known = before.owed, before.was_read
 
     @property
     def is_writing(self) -> bool:
@@ -115,6 +120,7 @@ class Device:
             if now_s < self._retry_at_s:
                 return
             values: dict[str, float | None] = {}
+            self._is_known = False
             if self._device.missing() and self._second_look.is_due(now_s):
                 self._meet_anew()
             try:

@@ -153,11 +153,12 @@ class Devices:
         return settings
 
     def _device(self, settings: DeviceSettings, before: Device | None) -> Device:
-        if before is not None and before.settings == settings:
+        if before is not None and before.settings.is_but_for_limits(settings):
+            before.settings = settings
             return before
         device = Device(settings, self._field.device(settings), self._ledger.book, self._beside)
         if before is not None:
-            device.owed = before.owed
+            device.take_over(before)
             before.close()
         return device
 
