@@ -75,6 +75,8 @@ class Core:
     def load(self, document: Document) -> None:
         """Take in a document at a cycle boundary; only the sections that differ touch anything."""
         changed = document.differs(self._document)
+        self._devices.period_s = document.period_ms / 1000
+        self._devices.within_s = document.supervisor["watchdog_timeout_ms"] / 1000 / WAITS_IN_A_WATCHDOG
         if "modbus_devices" in changed or "profiles" in changed:
             given_up = self._devices.load(document.devices, document.profiles)
             self._set_points.forget(given_up)
@@ -84,8 +86,6 @@ class Core:
             self._roster.load(document.sections["scheduler"], document.controllers)
         if "alarms" in changed:
             self._alarms.load(document.alarms)
-        self._devices.period_s = document.period_ms / 1000
-        self._devices.within_s = document.supervisor["watchdog_timeout_ms"] / 1000 / WAITS_IN_A_WATCHDOG
         self._document = document
         self._safe_states = None
         self._failed_turns = 0
@@ -102,7 +102,9 @@ class Core:
         self._set_points.look_after(self._devices.by_id)
         self._roster.bind(self._devices.by_id)
         if document.safe_mode and not (self._safe_states and all(self._safe_states.values())):
-            self._safe_states = self._devices.write_safe_states(insist=self._safe_states is None)
+            self._safe_states = self._devices.write_safe_states(
+                insist=self._safe_states is None, in_cycle=True
+            )
         unsafe = self._drive(image)
         unsafe |= self._switchboard.switch(self._roster.switching, self._devices.by_id, image)
         unsafe |= self._not_let_go() | self._not_heard()

@@ -76,7 +76,7 @@ class Devices:
             for name, device in before.items()
             if name not in wanted or wanted[name].control != device.settings.control
         }
-        self._departing.leave(given_up.values(), self._now_s)
+        self._departing.leave(given_up.values(), self._now_s, self.within_s)
         for name, settings in wanted.items():
             kept = before.get(name) if name not in given_up else None
             self._devices[name] = self._device(settings, kept)
@@ -100,10 +100,11 @@ class Devices:
         for device in self._devices.values():
             device.expire(now_s, self.period_s)
 
-    def write_safe_states(self, *, insist: bool = True) -> dict[str, bool]:
-        """Every device's safe state: which were written, which could not be."""
+    def write_safe_states(self, *, insist: bool = True, in_cycle: bool = False) -> dict[str, bool]:
+        """Every device's safe state: which were written, which could not be, or not yet within a cycle."""
         departed = self._departing.devices if insist else []
-        return write_safe([*departed, *self._devices.values()], insist=insist)
+        within_s = self.within_s if in_cycle and self._beside is not None else None
+        return write_safe([*departed, *self._devices.values()], insist=insist, within_s=within_s)
 
     def alarms(self) -> dict[str, tuple[str, str]]:
         """Of devices that could not be left safe, and of those that are others than expected."""
