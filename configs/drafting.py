@@ -58,9 +58,12 @@ class Begun:
 
 
 def open_drafts(user_id: int | None, organizations: Collection[UUID]) -> QuerySet[ChangeSet]:
-    """What this person has begun in these organizations and not published, newest first. Needs a scope."""
+    """What this person has begun in these organizations and not published, newest first. Needs a scope.
+
+    Of every kind: steps gathered one by one, an import, the undoing of a change.
+    """
     rows = ChangeSet.objects.filter(
-        state=State.DRAFT, kind=Kind.EDIT, author_user_id=user_id, organization_id__in=organizations
+        state=State.DRAFT, author_user_id=user_id, organization_id__in=organizations
     )
     return rows.order_by("-number") if user_id is not None else rows.none()
 
@@ -96,7 +99,7 @@ def gather(
         storing.lock(organization_id)
         organization = Organization.objects.get(pk=organization_id)
         meant = targets.find(organization, change, now=now).operations
-        row = open_drafts(actor.user_id, [organization_id]).first()
+        row = open_drafts(actor.user_id, [organization_id]).filter(kind=Kind.EDIT).first()
         older = [] if row is None else [step(one) for one in operations_of(row)]
         kept = without(older, meant)
         base = _base(organization, [*kept, *meant], now)

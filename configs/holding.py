@@ -3,14 +3,14 @@
 from datetime import datetime
 from uuid import UUID
 
-from configs import freezing, publishing, storing
+from configs import freezing, publishing, storing, watching
 from configs.changes import Actor, Change
 from configs.models import Hold, HoldSource, Kind
 from configs.moving import Motion
 from configs.outcomes import Outcome, Preview
 from configs.refusals import NotInState
 from configs.signing import Signer
-from edges import tenancy
+from edges import auditing, tenancy
 from edges.models import Edge
 
 
@@ -36,6 +36,33 @@ def hold(*, edge: Edge, reason: str, actor: Actor, now: datetime, until: datetim
         )
         made: Hold = Hold.objects.get(edge=edge, released_at=None)
     return made
+
+
+def review(*, edge: Edge, until: datetime, reason: str, actor: Actor, now: datetime) -> Hold:
+    """Purpose: another day on which an open hold is to be looked at; it stays, and stays its owner's.
+
+    Errors: NotInState when the edge is not held, or `until` is not ahead.
+    """
+    if until <= now:
+        raise NotInState("Set a review date that is ahead. Nothing was changed.")
+    with tenancy.scope([edge.organization_id]):
+        storing.lock(edge.organization_id)
+        held = find(edge.pk)
+        if held is None:
+            raise NotInState(f"{edge.edge_id} is not held any more. Nothing was changed.")
+        was = "none" if held.review_at is None else f"{held.review_at:%Y-%m-%d}"
+        held.review_at = until
+        held.save(update_fields=["review_at"])
+        auditing.note(
+            organization_id=edge.organization_id,
+            what="hold_review_set",
+            by=actor.name,
+            about=edge.edge_id,
+            detail=f"from {was} to {until:%Y-%m-%d}: {reason}",
+            now=now,
+        )
+        watching.look(organization_id=edge.organization_id, now=now)
+    return held
 
 
 def find(edge_uid: UUID) -> Hold | None:

@@ -105,7 +105,7 @@ def into_draft(
     """
     with tenancy.scope([organization_id]):
         storing.lock(organization_id)
-        wanted = steps(address, _seen(organization_id, address, revision), body)
+        wanted = steps(address, seen(organization_id, address, revision), body)
         if not wanted:
             raise ChangeRefused([ChangeError(None, "", "nothing", address.to_dict(), NOTHING)])
         return drafting.gather(
@@ -117,7 +117,7 @@ def into_draft(
         )
 
 
-def _seen(organization_id: UUID, address: Address, revision: int) -> JsonObject:
+def seen(organization_id: UUID, address: Address, revision: int) -> JsonObject:
     """The layer's body as it was. Errors: StaleLayer."""
     state = read(organization_id, address)
     if revision == state.number:

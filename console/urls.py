@@ -116,6 +116,7 @@ EDGE = [
     path("retry", acts.Retry.as_view(), name="retry"),
     path("apply", acts.Apply.as_view(), name="apply"),
     path("hold", acts.Hold.as_view(), name="hold"),
+    path("hold/review", acts.Review.as_view(), name="hold-review"),
     path("release", acts.Release.as_view(), name="release"),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -20,6 +20,7 @@ from edge_runtime.interval import Interval
 from edge_runtime.limits import LocalLimits
 from edge_runtime.roster import Post, Roster
 from edge_runtime.set_points import SetPoints, written
+from edge_runtime.settings import DeviceSettings
 from edge_runtime.sharing import Share, share_of
 from edge_runtime.signs import SignWatch
 from edge_runtime.switching import Switchboard
@@ -27,6 +28,8 @@ from edge_runtime.totals import totals
 
 WAITS_IN_A_WATCHDOG = 3
 """A cycle waits for its devices so much shorter than its watchdog does for the cycle."""
+
+GoOn = Callable[[], None]
 
 GRID_MODE: Final = "GridMode"
 OFF_GRID: Final = "OFF_GRID"
@@ -54,6 +57,11 @@ class Turn:
     cycle_values: Mapping[str, float]
     still_mine: Callable[[], bool]
 
+    def go_on(self) -> None:
+        """Asked before everything that is written or noted. Errors: AbandonedError."""
+        if not self.still_mine():
+            raise AbandonedError
+
 
 class Core:
     """What runs, whole: devices, controllers, alarms. Used by one cycle thread at a time."""
@@ -78,10 +86,11 @@ class Core:
         self._devices.period_s = document.period_ms / 1000
         self._devices.within_s = document.supervisor["watchdog_timeout_ms"] / 1000 / WAITS_IN_A_WATCHDOG
         if "modbus_devices" in changed or "profiles" in changed:
+            before = {name: device.settings for name, device in self._devices.by_id.items()}
             given_up = self._devices.load(document.devices, document.profiles)
             self._set_points.forget(given_up)
-            self._signs = SignWatch()
             self._switchboard.forget(given_up)
+            self._forget_signs(before)
         if "scheduler" in changed:
             self._roster.load(document.sections["scheduler"], document.controllers)
         if "alarms" in changed:
@@ -96,17 +105,18 @@ class Core:
         document = self._document
         assert document is not None  # noqa: S101 - the cycle starts with its first document
         self._devices.poll(turn.now_s, turn.now_at)
-        if not turn.still_mine():
-            raise AbandonedError
+        turn.go_on()
         image = self._image(turn)
         self._set_points.look_after(self._devices.by_id)
         self._roster.bind(self._devices.by_id)
         if document.safe_mode and not (self._safe_states and all(self._safe_states.values())):
-            self._safe_states = self._devices.write_safe_states(
-                insist=self._safe_states is None, in_cycle=True
-            )
-        unsafe = self._drive(image)
-        unsafe |= self._switchboard.switch(self._roster.switching, self._devices.by_id, image)
+            insist = self._safe_states is None
+            self._safe_states = self._devices.write_safe_states(insist=insist, in_cycle=True)
+        unsafe = self._drive(image, turn.go_on)
+        unsafe |= self._switchboard.switch(
+            self._roster.switching, self._devices.by_id, image, go_on=turn.go_on
+        )
+        turn.go_on()
         unsafe |= self._not_let_go() | self._not_heard()
         own = unsafe | self._devices.alarms() | self._signs.wrong() | _overrunning(turn, document)
         self._active_alarms = self._alarms.judge(self._channels(image, turn), turn.now_s, turn.now_at, own)
@@ -142,28 +152,29 @@ class Core:
         }
         return freeze(turn.plant_s, turn.now_at, values | totals(self._devices.by_id))
 
-    def _drive(self, image: Image) -> dict[str, tuple[str, str]]:
+    def _drive(self, image: Image, go_on: GoOn) -> dict[str, tuple[str, str]]:
         """One battery after the other; what limits allow them all together is used up on the way."""
         unsafe: dict[str, tuple[str, str]] = {}
         share = share_of(self._limits)
         for ess in self._devices.by_id.values():
+            go_on()
             posts = self._roster.of(ess.device_id) if ess.settings.role == "ess" else []
             if posts and _is_off_grid(ess, image):
                 unsafe |= self._stand_aside(ess, posts, image)
             elif posts:
-                unsafe |= self._steer(ess, posts, image, share)
+                unsafe |= self._steer(ess, posts, image, share, go_on)
             elif not ess.settings.switches:
                 self._let_go(ess)
         return unsafe
 
     def _steer(
-        self, ess: Device, posts: list[Post], image: Image, share: Share
+        self, ess: Device, posts: list[Post], image: Image, share: Share, go_on: GoOn
     ) -> dict[str, tuple[str, str]]:
         ess_id = ess.device_id
         meter_id = next((post.meter_id for post in posts if post.meter_id is not None), None)
         connections = connections_of(ess_id, self._roster.posts, self._devices.by_id, self._limits)
         word = self._decide(ess, posts, image, share, meter_id, connections)
-        refused = self._set_points.send(ess, posts, round(word.watts))
+        refused = self._set_points.send(ess, posts, round(word.watts), go_on)
         sent = self._set_points.at_worst(ess_id)
         behind = {*connections.limits, *(post.meter_id for post in posts if post.meter_id is not None)}
         share.take(behind, sent=sent, measured=image.get(ess_id, "ActivePower"))
@@ -174,14 +185,20 @@ class Core:
         return _fail_safe(ess_id, word) | refused
 
     def _stand_aside(self, ess: Device, posts: list[Post], image: Image) -> dict[str, tuple[str, str]]:
-        """Off-grid the battery makes the grid itself: nothing is sent, and the controllers begin anew."""
+        """Off-grid the battery makes the grid itself: nothing is sent, and the controllers begin anew.
+
+        What was sent last ends by itself; where it would not, the battery is left in its safe state once.
+        """
         ess_id = ess.device_id
         self._signs.forget(ess_id)
         self._set_points.forget([ess_id])
         inputs = _inputs(ess, None, image, Interval(0.0, 0.0), None)
         for post in posts:
             post.run(inputs, inputs.power)
-        return {f"_off_grid_{ess_id}": (f"{ess_id}/{GRID_MODE}", "off-grid: no set-points are sent")}
+        message = "off-grid: no set-points are sent"
+        if ess.owed and ess.settings.reversion is None and not ess.write_safe_state(insist=False):
+            message = f"{message}, but the last one still stands: {ess.trouble}"
+        return {f"_off_grid_{ess_id}": (f"{ess_id}/{GRID_MODE}", message)}
 
     def _decide(
         self,
@@ -224,6 +241,13 @@ class Core:
             return wanted
         before = inputs.ess_watts if inputs.sent_watts is None else inputs.sent_watts
         return laws.ramped(wanted, before or 0.0, ramp * document.period_ms / 1000)
+
+    def _forget_signs(self, before: Mapping[str, DeviceSettings]) -> None:
+        """Of devices that are others now, or are read otherwise; no new limit puts a wrong sign right."""
+        after = {name: device.settings for name, device in self._devices.by_id.items()}
+        for name, settings in before.items():
+            if name not in after or after[name].signs != settings.signs:
+                self._signs.forget_device(name)
 
     def _let_go(self, ess: Device) -> None:
         """No controller drives it any more: its safe state once, then hands off."""

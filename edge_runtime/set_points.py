@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from edge_runtime.device import Device
 from edge_runtime.roster import Post
@@ -41,12 +41,18 @@ class SetPoints:
             if device is None or not device.answers or device.meetings != meetings:
                 del self._stands[name]
 
-    def send(self, ess: Device, posts: Iterable[Post], watts: int) -> Alarms:
-        """Tell a battery that answers; its controllers learn what did not reach it. A refusal is an alarm."""
+    def send(self, ess: Device, posts: Iterable[Post], watts: int, go_on: Callable[[], None]) -> Alarms:
+        """Tell a battery that answers; its controllers learn what did not reach it. A refusal is an alarm.
+
+        Errors: what `go_on` raises, before anything is written and before anything is noted of it.
+        """
+        go_on()
         if not ess.owed:
             self.forget([ess.device_id])
         asked = ess.answers
-        if asked and ess.write_power(watts):
+        taken = asked and ess.write_power(watts)
+        go_on()
+        if taken:
             self._told[ess.device_id], self._stands[ess.device_id] = watts, ess.meetings
             return {}
         if ess.unheard is None and not asked:

@@ -70,6 +70,11 @@ class DeviceSettings:
         unit_id = self.connection["unit_id"]
         return (self.bus, unit_id, self.expect_serial, driven, self.safe_writes, self.reversion)
 
+    @property
+    def signs(self) -> tuple[Any, ...]:
+        """What decides whose power is meant, and with which sign."""
+        return (self.role, self.control, self.points)
+
 
 def settings_of(entry: Mapping[str, Any], profile: Mapping[str, Any]) -> DeviceSettings:
     """One entry of `modbus_devices` (defaults filled in) read together with its profile."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,8 +51,10 @@ class SignWatch:
     def note(self, pair: tuple[str, str], *, grid: float | None, ess: float | None, sent: float) -> None:
         """`pair` is battery and meter; `grid` and `ess` were read before `sent` was sent.
 
-        An unknown one begins anew: then the first step is the one from the power that flows.
+        An unknown one begins anew: then the first step is the one from the power that flows. So does a
+        battery that is judged by another meter.
         """
+        self._forget(lambda other: other[0] == pair[0] and other != pair)
         moves = self._moves.setdefault(pair, _Moves())
         if grid is None or ess is None:
             moves.before = None
@@ -62,7 +65,14 @@ class SignWatch:
 
     def forget(self, ess_id: str) -> None:
         """Nobody drives it any more: what was seen decides nothing."""
-        for pair in [pair for pair in self._moves if pair[0] == ess_id]:
+        self._forget(lambda pair: pair[0] == ess_id)
+
+    def forget_device(self, device_id: str) -> None:
+        """A battery or a meter that is another one now."""
+        self._forget(lambda pair: device_id in pair)
+
+    def _forget(self, is_meant: Callable[[tuple[str, str]], bool]) -> None:
+        for pair in [pair for pair in self._moves if is_meant(pair)]:
             del self._moves[pair]
 
     def wrong(self) -> dict[str, tuple[str, str]]:

@@ -7,7 +7,7 @@ went, or that an earlier run of this program switched, is left in its safe state
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -51,9 +51,17 @@ class Switchboard:
             self._outputs.pop(name, None)
 
     def switch(
-        self, posts: list[tuple[Post, ChannelThreshold]], devices: Mapping[str, Device], image: Image
+        self,
+        posts: list[tuple[Post, ChannelThreshold]],
+        devices: Mapping[str, Device],
+        image: Image,
+        *,
+        go_on: Callable[[], None],
     ) -> Alarms:
-        """Run every relay's controller and write what is to be written; alarms of those that know nothing."""
+        """Run every relay's controller and write what is to be written; alarms of those that know nothing.
+
+        Errors: what `go_on` raises, before any write.
+        """
         unsafe: Alarms = {}
         masters: dict[str, dict[str, tuple[Post, bool]]] = {}
         for post, law in posts:
@@ -65,10 +73,17 @@ class Switchboard:
                 unsafe[f"_fail_safe_{post.controller_id}"] = (law.channel, message)
         for name, device in devices.items():
             if device.settings.switches:
-                self._settle(device, masters.get(name, {}), image)
+                self._settle(device, masters.get(name, {}), image, go_on)
         return unsafe
 
-    def _settle(self, device: Device, masters: Mapping[str, tuple[Post, bool]], image: Image) -> None:
+    def _settle(
+        self,
+        device: Device,
+        masters: Mapping[str, tuple[Post, bool]],
+        image: Image,
+        go_on: Callable[[], None],
+    ) -> None:
+        go_on()
         outputs = self._outputs.get(device.device_id)
         if device.owed and (not masters or outputs is None) and not device.write_safe_state(insist=False):
             _tell(masters, "its safe state cannot be written yet")
@@ -79,14 +94,20 @@ class Switchboard:
         if outputs is None:
             outputs = self._outputs[device.device_id] = Outputs(device, device.meetings)
         outputs.met_anew(device)
-        self._switch_off_released(device, outputs, masters)
+        self._switch_off_released(device, outputs, masters, go_on)
         for point, (post, on) in masters.items():
+            go_on()
             post.written(self._write(outputs, point, on=on, image=image))
 
     def _switch_off_released(
-        self, device: Device, outputs: Outputs, masters: Mapping[str, tuple[Post, bool]]
+        self,
+        device: Device,
+        outputs: Outputs,
+        masters: Mapping[str, tuple[Post, bool]],
+        go_on: Callable[[], None],
     ) -> None:
         for point in [point for point in outputs.written if point not in masters]:
+            go_on()
             if device.answers and device.write_switch(point, on=False):
                 del outputs.written[point]
 

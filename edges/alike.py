@@ -99,7 +99,7 @@ def groups(
         .annotate(
             number=Count("pk"),
             matching=Count("pk", filter=matching),
-            newest=Max(_said("at", _TRIED), filter=refused),
+            newest=Max(said("at", _TRIED), filter=refused),
             # Filled in one pass over the group, so that they fit each other; ordered here, not there.
             edge_ids=ArrayAgg("edge_id", filter=refused),
             uids=ArrayAgg("pk", filter=refused),
@@ -141,10 +141,10 @@ def parted(rows: QuerySet[Edge], now: datetime) -> QuerySet[Edge]:
     for fact, holds in conditions.items():
         total = total + Case(When(holds, then=Value(fact.value)), default=Value(0))
     causes = {
-        name: Case(When(conditions[Fact.REFUSED], then=_said(name, _TRIED)), default=_NOTHING)
+        name: Case(When(conditions[Fact.REFUSED], then=said(name, _TRIED)), default=_NOTHING)
         for name in ("code", "detail")
     }
-    return rows.annotate(facts=total, hold_until=_said("until", "status__local_hold"), **causes)
+    return rows.annotate(facts=total, hold_until=said("until", "status__local_hold"), **causes)
 
 
 def _conditions(now: datetime) -> dict[Fact, Any]:
@@ -173,7 +173,8 @@ def _conditions(now: datetime) -> dict[Fact, Any]:
     }
 
 
-def _said(member: str, column: str) -> Any:
+def said(member: str, column: str) -> Any:
+    """A member of what an edge reported, as text; empty where it said nothing."""
     return Coalesce(KeyTextTransform(member, column), _NOTHING, output_field=TextField())
 
 

@@ -30,7 +30,7 @@ NEXT: Final[Mapping[Kind, str]] = {
     "not_published": "Open the change and read why. Then publish it, schedule it anew, or cancel it.",
     "not_ended": "Open the change and read why. Then revert it by hand, set another end, or say that it "
     "stays.",
-    "hold": "Look at each hold: release it through its preview, or set a new review date.",
+    "hold": "Open Holds and look at each: release it through its preview, or set a new review date.",
     "alarm": "Look at the device that the alarm names; change its limits if they are wrong.",
     "clock": "Check the edge's time source. It takes nothing new while its clock may be wrong.",
     "trust_stale": "The edge does not believe the signing key. Check its clock and its trust root.",

@@ -8,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import BooleanField, Count, ExpressionWrapper
 
 from configs.rollouts import gates
+from configs.rollouts.counting import FAULT_ALARM, unheard
 from configs.rollouts.models import Rollout, RolloutEntry, RolloutTarget, RolloutWave
 from configs.rollouts.states import Kind, Phase, Policy, Tally, TargetState, WavePhase, kind_of
 
@@ -19,11 +20,12 @@ MOST_ENTRIES = 200
 
 # Failures that look alike are one group.
 _GROUPS = """
-SELECT t.state, t.why, t.is_alarmed, count(*), (array_agg(e.edge_id ORDER BY e.edge_id))[1:%(most)s]
+SELECT t.state, CASE WHEN t.why = '' AND t.is_alarmed THEN %(alarm)s ELSE t.why END, count(*),
+       (array_agg(e.edge_id ORDER BY e.edge_id))[1:%(most)s]
   FROM configs_rollouttarget t JOIN edges_edge e ON e.id = t.edge_id
  WHERE t.rollout_id = %(rollout)s AND t.organization_id = %(organization)s
    AND (t.state = ANY(%(bad)s) OR t.is_alarmed)
- GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2
+ GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
 """
 BAD_STATES = sorted(state for state in TargetState if kind_of(state, "", is_alarmed=False) == Kind.BAD)
 
@@ -105,7 +107,7 @@ def describe(row: Rollout, *, now: datetime) -> dict[str, Any]:
         "gone": counts.gone(),
         "waves": [_wave(row, one, counts, now) for one in waves],
         "failures": failures(row),
-        "waiting": unanswered(row),
+        "waiting": unanswered(row, now),
         "history": history(row),
     }
 
@@ -184,6 +186,7 @@ def failures(row: Rollout) -> list[dict[str, Any]]:
         "rollout": row.pk,
         "organization": row.organization_id,
         "bad": BAD_STATES,
+        "alarm": FAULT_ALARM,
         "most": MOST_EDGES_A_GROUP,
     }
     with connection.cursor() as cursor:
@@ -192,19 +195,24 @@ def failures(row: Rollout) -> list[dict[str, Any]]:
     return [
         {
             "status": state,
-            "code": why or ("fault_alarm" if is_alarmed else ""),
+            "code": code,
             "count": number,
             "edges": edges,
         }
-        for state, why, is_alarmed, number, edges in rows
+        for state, code, number, edges in rows
     ]
 
 
-def unanswered(row: Rollout) -> dict[str, Any]:
-    """Edges that are still on what is being taken back. One query."""
+def unanswered(row: Rollout, now: datetime) -> dict[str, Any]:
+    """Edges that are still on what is being taken back, and how many of them are offline. One query."""
     rows = RolloutTarget.objects.filter(rollout=row, state=TargetState.RECALLING)
-    edges = list(rows.order_by("edge__edge_id").values_list("edge__edge_id", flat=True))
-    return {"count": len(edges), "edges": edges[:MOST_EDGES_A_GROUP]}
+    named = rows.annotate(unheard=ExpressionWrapper(unheard(now), BooleanField())).order_by("edge__edge_id")
+    edges = list(named.values_list("edge__edge_id", "unheard"))
+    return {
+        "count": len(edges),
+        "offline": sum(is_unheard for _, is_unheard in edges),
+        "edges": [edge_id for edge_id, _ in edges[:MOST_EDGES_A_GROUP]],
+    }
 
 
 def history(row: Rollout) -> list[Mapping[str, Any]]:

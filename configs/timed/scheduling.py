@@ -93,6 +93,32 @@ def schedule(
     return timing
 
 
+def hurry(
+    *,
+    organization_id: UUID,
+    change_set_id: UUID,
+    actor: Actor,
+    now: datetime,
+    preview_digest: str | None = None,
+) -> Timing:
+    """Purpose: what waits for its time waits only for a worker, else as it was scheduled: its waves, its end.
+
+    Errors: as `schedule`.
+    """
+    with tenancy.scope([organization_id]):
+        timing = noting.timing(changesets.draft(change_set_id, State.SCHEDULED))
+        return schedule(
+            organization_id=organization_id,
+            change_set_id=change_set_id,
+            when=When(),
+            wish=None if timing.rollout is None else wish_of(timing.rollout),
+            is_rebased=timing.is_rebased,
+            actor=actor,
+            now=now,
+            preview_digest=preview_digest,
+        )
+
+
 def unschedule(
     *, organization_id: UUID, change_set_id: UUID, reason: str, actor: Actor, now: datetime
 ) -> None:

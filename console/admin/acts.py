@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from configs import holding, retrying, rolling_back, signing
@@ -55,8 +55,17 @@ def _retry(deed: Deed) -> Any:
 
 def _hold(deed: Deed) -> Any:
     review_on = deed.values.get("review_on")
-    until = None if review_on is None else datetime.combine(review_on, NOON, UTC)
+    until = None if review_on is None else _noon(review_on)
     return holding.hold(edge=deed.edge, until=until, reason=deed.reason, actor=deed.actor, now=deed.now)
+
+
+def _review(deed: Deed) -> Any:
+    until = _noon(deed.values["review_on"])
+    return holding.review(edge=deed.edge, until=until, reason=deed.reason, actor=deed.actor, now=deed.now)
+
+
+def _noon(day: date) -> datetime:
+    return datetime.combine(day, NOON, UTC)
 
 
 def _release(deed: Deed) -> Any:
@@ -111,6 +120,14 @@ ACTS: dict[str, EdgeAct] = {
         "on. You own the hold; from the day of its review on it stands among the alerts.",
         _hold,
         asks="review_on",
+    ),
+    "review": EdgeAct(
+        "Set a review date",
+        "rollback",
+        "The hold stays, and stays its owner's. It is to be looked at on another day; until then it is no "
+        "alert.",
+        _review,
+        asks="new_review_on",
     ),
     "release": EdgeAct(
         "Release",

@@ -160,6 +160,7 @@ def alert_page(request: HttpRequest, alert: UUID) -> HttpResponseBase:
     context = {
         **desk.each_context(request),
         "title": row.what,
+        "zone": row.organization.time_zone,
         "alert": told,
         "edges": [_edge(one.edge, one.since) for one in _first(telling.reached(row.pk, seen))],
         "more": max(0, reach - MOST_EDGES),

@@ -137,6 +137,7 @@ def _added(request: HttpRequest, organization: Organization, edges: list[NewEdge
     context = {
         **desk.each_context(request),
         "title": f"Labels of {len(labels)} new edges",
+        "organization": organization,
         "labels": [{"label": label, "code": drawn(label.command)} for label in labels],
         "expires_at": labels[0].expires_at,
     }

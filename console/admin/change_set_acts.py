@@ -14,6 +14,7 @@ from configs.changes import Actor
 from configs.models import State
 from configs.rollouts.policies import PRESETS, Wish
 from configs.timed import approving, ending, scheduling, windows
+from configs.timed.models import Timing
 from configs.timed.scheduling import When
 from configs.timed.windows import DAYS, Window
 from console.admin.draft_bar import draft_address
@@ -123,6 +124,7 @@ class ChangeSetAct:
     does: Callable[[Deed], object]
     is_destructive: bool = False
     shows_preview: bool = False
+    instead: str = ""  # the act that one takes who does not agree to this one
     waves_first: Callable[[UUID], str] | None = (
         None  # where a far-reaching change is let out in waves instead
     )
@@ -160,6 +162,12 @@ def _approve(deed: Deed) -> object:
     )
 
 
+def _waves_instead(pk: UUID) -> str:
+    """Where what is scheduled gets waves; empty: it has them already. One query."""
+    has_waves = Timing.objects.filter(pk=pk, rollout__isnull=False).exists()
+    return "" if has_waves else act_address(pk, "schedule")
+
+
 ACTS: Mapping[str, ChangeSetAct] = {
     "publish": ChangeSetAct(
         "Publish now",
@@ -182,11 +190,12 @@ ACTS: Mapping[str, ChangeSetAct] = {
     "publish_now": ChangeSetAct(
         "Do not wait: publish now",
         "publish",
-        "A worker publishes it as soon as it has time; the progress is on its page.",
+        "A worker publishes it as soon as it has time, in the waves that it was scheduled with, if any; the "
+        "progress is on its page.",
         Digest,
-        lambda deed: scheduling.schedule(**deed.which, when=When(), preview_digest=deed.digest),
+        lambda deed: scheduling.hurry(**deed.which, preview_digest=deed.digest),
         shows_preview=True,
-        waves_first=lambda pk: act_address(pk, "schedule"),
+        waves_first=_waves_instead,
     ),
     "unschedule": ChangeSetAct(
         "Take back",
@@ -218,6 +227,7 @@ ACTS: Mapping[str, ChangeSetAct] = {
         Comment,
         _approve,
         shows_preview=True,
+        instead="reject",
     ),
     "reject": ChangeSetAct(
         "Reject",

@@ -137,6 +137,9 @@ def _show_act(
         "can_be_done": "digest" in found or not act.shows_preview,
         "back": change_address(row.pk),
         "waves_first": _waves_first(row, act, found),
+        "instead": {"label": ACTS[act.instead].label, "address": act_address(row.pk, act.instead)}
+        if act.instead
+        else None,
         "later": waits,
         **found,
         **refused,

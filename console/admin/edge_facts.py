@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from configs.models import Hold, Version
-from console.admin import edge_story
+from console.admin import edge_story, hold_pages
 from console.admin.acts import ACTS
 from console.admin.links import layer_address
 from console.api import reach
@@ -108,7 +108,7 @@ def context(edge: Edge, who: OperatorPrincipal, now: datetime) -> dict[str, Any]
         "edge_configuration": said.configuration.replace("_", " "),
         "edge_facts": facts(edge),
         "edge_log": (getattr(status, "last_attempt", None) or {}).get("log"),
-        "edge_hold": hold,
+        "edge_hold": hold and hold_pages.line(hold, now),
         "edge_next": next_step(edge, said),
         "edge_versions": newest,
         "edge_gap": gap(edge),
@@ -139,7 +139,7 @@ def _revoke(edge: Edge, key: Any, who: OperatorPrincipal) -> str | None:
 
 def acts(edge: Edge, who: OperatorPrincipal, *, held: bool) -> list[dict[str, str]]:
     """The acts that the role allows and the state makes sense of."""
-    absent = {"release"} if not held else {"hold"}
+    absent = {"release", "review"} if not held else {"hold"}
     return [
         {
             "name": act.label,

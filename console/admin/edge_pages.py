@@ -37,6 +37,10 @@ class ActForm(forms.Form):
     preview_digest = forms.CharField(required=False, max_length=64)
 
 
+class ReviewForm(ActForm):
+    review_on = forms.DateField()
+
+
 class RevokeForm(forms.Form):
     reason = forms.CharField(max_length=500)
     cut_off = forms.BooleanField(required=False)
@@ -55,7 +59,8 @@ def act_page(request: HttpRequest, edge_uid: UUID, name: str) -> HttpResponseBas
         raise Http404
     act = ACTS[name]
     edge = found(request, edge_uid, act.act)
-    form = ActForm(request.POST if request.method == "POST" else None)
+    kind = ReviewForm if act.asks == "new_review_on" else ActForm
+    form = kind(request.POST if request.method == "POST" else None)
     context: dict[str, Any] = {"act": act, "form": form, "versions": _versions(edge, act)}
     if request.method == "POST" and form.is_valid():
         try:

@@ -1,14 +1,14 @@
 """What one edge has to tell: why it failed, how its parts are, what happened to it lately."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from configs import history
 from configs.models import Version
 from configs.refusals import Refusal
 from console import journal
+from console.admin import clocks
 from console.admin.forecast_words import value
 from console.admin.links import change_address
 from edge_protocol.pointers import MISSING
@@ -28,11 +28,8 @@ ENDED = {
 
 def local_time(edge: Edge, now: datetime) -> str:
     """The clock on the wall of its site."""
-    zone = edge.site.time_zone
-    try:
-        return f"{now.astimezone(ZoneInfo(zone)):%H:%M} local time ({zone})"
-    except (ZoneInfoNotFoundError, ValueError):
-        return f"{now:%H:%M} UTC"
+    zone = clocks.of(edge.site.time_zone)
+    return f"{now:%H:%M} UTC" if zone is UTC else f"{now.astimezone(zone):%H:%M} local time ({zone})"
 
 
 def parts(edge: Edge) -> list[dict[str, Any]]:

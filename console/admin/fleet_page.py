@@ -3,14 +3,16 @@
 The edges are counted once, in groups that are alike, so the numbers add up; of the table one page is read.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -21,20 +23,18 @@ from django.views.decorators.http import require_safe
 from configs.models import Version
 from configs.rollouts.states import OPEN
 from console import fleet
-from console.admin import cloud, edge_facts, rollout_pages
+from console.admin import clocks, cloud, draft_bar, edge_facts, fleet_failures, rollout_pages
 from console.admin.links import change_address, edge_address
 from console.admin.scoping import granted, somewhere
-from console.admin.site import desk
+from console.admin.site import desk, person
 from console.admin.words import count
 from edges import alike, words
 from edges.alike import Group
 from edges.models import Edge, Organization, Site, Stage
 
 A_PAGE = 50
-MOST_CAUSES = 10
 MOST_ROLLOUTS = 10
-SAMPLE = 5
-FILTERS = ("organization", "site", "word", "text", "cause")
+FILTERS = ("organization", "site", "word", "text", "cause", "change")
 # Outside the counts, and still to be found.
 APART = (Stage.COMMISSIONING.value, Stage.RETIRED.value)
 # What a line of the table reads; the rest of a status (health, sync, schemas) can be long.
@@ -65,30 +65,41 @@ LINE = (
 def fleet_page(request: HttpRequest) -> HttpResponseBase:
     now: datetime = request.now  # type: ignore[attr-defined]
     asked = {name: request.GET.get(name, "").strip() for name in FILTERS}
-    organizations = list(Organization.objects.order_by("name"))
+    organizations = _organizations(request)
     rows = _within(request, asked)
-    groups = alike.groups(rows, now, matching=_text(asked))
+    groups = alike.groups(rows, now, matching=_narrowed(asked))
     chosen = [group for group in groups if _is_asked(group, asked)]
+    failed = [group for group in groups if _has_failed(group)]
+    address = partial(_address, _place_of(asked))
+    changes = fleet_failures.by_change(fleet_failures.find(failed), person(request), now, address=address)
     found = sum(group.matching for group in chosen)
     number, pages = _place(request, found)
     context = {
         **desk.each_context(request),
         "title": "Fleet",
+        "zone": clocks.shared(one.time_zone for one in organizations),
         "cloud": cloud.troubles(request),
+        "drafts": draft_bar.bar(request),
         "asked": asked,
         "is_member": bool(organizations),
         "is_filtered": any(asked.values()),
         "may_add": somewhere(request, "manage_edges", by_site=True),
         "organizations": organizations,
-        "sites": Site.objects.filter(granted(request, "read", organization="organization_id", site="pk"))
-        .order_by("organization__name", "name")
-        .values("code", "name", "organization__code", "organization__name"),
+        "sites": [
+            {"value": f"{one.code}/{site['code']}", "name": site["name"], "organization": one.name}
+            for one in organizations
+            for site in one.own_sites  # type: ignore[attr-defined]
+        ],
         "words": [*words.HEADLINES, *APART],
         "truth": truth(groups, asked),
         "rollouts": _under_way(request, asked, now),
-        "causes": causes(groups, asked),
+        "changes": changes,
+        "causes": fleet_failures.by_cause(failed, address=address),
+        "after": next(
+            (one["change"] for one in changes if asked["change"] == str(one["change"]["pk"])), None
+        ),
         "cause": " ".join(next((group.cause for group in chosen if asked["cause"]), ())),
-        "failed": _address(asked, word="failed", cause=""),
+        "failed": _address(asked, word="failed", cause="", change=""),
         "found": count(found, "edge"),
         "edges": _rows(_one_page(rows, chosen, asked, number, now), now),
         "number": number,
@@ -113,13 +124,41 @@ def _within(request: HttpRequest, asked: Mapping[str, str]) -> QuerySet[Edge]:
     return rows
 
 
-def _text(asked: Mapping[str, str]) -> Q | None:
-    text = asked["text"]
-    return Q(edge_id__icontains=text) | Q(name__icontains=text) if text else None
+def _organizations(request: HttpRequest) -> list[Organization]:
+    """To choose from, each with its sites. One query."""
+    sites = Site.objects.filter(
+        granted(request, "read", organization="organization_id", site="pk"), organization=OuterRef("pk")
+    )
+    own = sites.order_by("name").values(json=JSONObject(code="code", name="name"))
+    return list(Organization.objects.order_by("name").annotate(own_sites=ArraySubquery(own)))
+
+
+def _narrowed(asked: Mapping[str, str]) -> Q | None:
+    """What a group does not tell: the text, and the change that brought what is desired."""
+    text, change = asked["text"], asked["change"]
+    narrowed = Q(edge_id__icontains=text) | Q(name__icontains=text) if text else None
+    if not change:
+        return narrowed
+    try:
+        brought = _brought().filter(change_set=UUID(change))
+    except ValueError:
+        brought = Version.objects.none()
+    return Q(Exists(brought)) & narrowed if narrowed is not None else Q(Exists(brought))
+
+
+def _brought() -> QuerySet[Version]:
+    return Version.objects.filter(edge=OuterRef("pk"), number=OuterRef("head__version"))
+
+
+def _place_of(asked: Mapping[str, str]) -> dict[str, str]:
+    """The organization and the site alone."""
+    return {**asked, "word": "", "text": "", "cause": "", "change": ""}
 
 
 def _is_asked(group: Group, asked: Mapping[str, str]) -> bool:
-    if asked["cause"] and not (_has_failed(group) and _digest(group.cause) == asked["cause"]):
+    if (asked["cause"] or asked["change"]) and not _has_failed(group):
+        return False
+    if asked["cause"] and fleet_failures.digest(group.cause) != asked["cause"]:
         return False
     return fleet.word(group) == asked["word"] if asked["word"] else group.stage != Stage.RETIRED
 
@@ -128,25 +167,20 @@ def _has_failed(group: Group) -> bool:
     return group.stage in fleet.COUNTED and group.said.configuration == "failed"
 
 
-def _digest(cause: tuple[str, str]) -> str:
-    """Names a cause in an address: what an edge says of it can be long."""
-    return hashlib.sha256("\0".join(cause).encode()).hexdigest()[:16]
-
-
 def matching(request: HttpRequest, asked: Mapping[str, str], now: datetime) -> QuerySet[Edge]:
     """Every edge that a fleet's filter shows. Two queries."""
     rows = _within(request, asked)
-    groups = alike.groups(rows, now, matching=_text(asked))
+    groups = alike.groups(rows, now, matching=_narrowed(asked))
     return _chosen(rows, [group for group in groups if _is_asked(group, asked)], asked, now)
 
 
 def _chosen(
     rows: QuerySet[Edge], chosen: Sequence[Group], asked: Mapping[str, str], now: datetime
 ) -> QuerySet[Edge]:
-    text = _text(asked)
-    rows = rows.filter(text) if text is not None else rows
+    narrowed = _narrowed(asked)
+    rows = rows.filter(narrowed) if narrowed is not None else rows
     rows = rows.filter(stage__in={group.stage for group in chosen})
-    if asked["cause"] or asked["word"] not in ("", *APART):
+    if asked["cause"] or asked["change"] or asked["word"] not in ("", *APART):
         rows = alike.of_groups(rows, chosen, now)
     if asked["cause"] and chosen:
         code, detail = chosen[0].cause
@@ -159,10 +193,9 @@ def _one_page(
 ) -> QuerySet[Edge]:
     """The edges of one page, with their places and the change that brought what is desired. One query."""
     rows = _chosen(rows, chosen, asked, now)
-    brought = Version.objects.filter(edge=OuterRef("pk"), number=OuterRef("head__version"))
     change = JSONObject(pk="change_set_id", number="change_set__number", by="change_set__author")
     page = rows.select_related("site", "organization", "head", "status").only(*LINE)
-    page = page.annotate(change=Subquery(brought.values_list(change)[:1]))
+    page = page.annotate(change=Subquery(_brought().values_list(change)[:1]))
     return page.order_by("edge_id")[(number - 1) * A_PAGE : number * A_PAGE]
 
 
@@ -184,7 +217,7 @@ def truth(groups: Sequence[Group], asked: Mapping[str, str]) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     for group in groups:
         counts[fleet.word(group)] += group.number
-    within = {**asked, "word": "", "text": "", "cause": ""}
+    within = _place_of(asked)
     return {
         "good": f"{counts['in_sync']:,}",
         "good_address": _address(within, word="in_sync"),
@@ -205,35 +238,6 @@ def _part(word: str, counts: Mapping[str, int], within: Mapping[str, str]) -> di
         "tone": edge_facts.TONES.get(word, ""),
         "address": _address(within, word=word),
     }
-
-
-def causes(groups: Iterable[Group], asked: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Edges that failed, by what they said of it; the cause that was seen last comes first."""
-    failed: dict[tuple[str, str], list[Group]] = {}
-    for group in groups:
-        if _has_failed(group):
-            failed.setdefault(group.cause, []).append(group)
-    told = [
-        (max(one.newest for one in found), sum(one.number for one in found), cause, found)
-        for cause, found in failed.items()
-    ]
-    told.sort(key=lambda one: one[:2], reverse=True)
-    within = {**asked, "word": "", "text": ""}
-    return [
-        {
-            "code": cause[0] or "no code",
-            "detail": cause[1],
-            "count": f"{number:,}",
-            "address": _address(within, cause=_digest(cause)),
-            "edges": [{"name": name, "address": edge_address(uid)} for name, uid in _sample(found)],
-            "more": f"{number - SAMPLE:,}" if number > SAMPLE else "",
-        }
-        for _, number, cause, found in told[:MOST_CAUSES]
-    ]
-
-
-def _sample(groups: Iterable[Group]) -> list[tuple[str, Any]]:
-    return sorted(one for group in groups for one in group.refused[:SAMPLE])[:SAMPLE]
 
 
 def _under_way(request: HttpRequest, asked: Mapping[str, str], now: datetime) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_safe
 from configs import history
 from configs.models import ChangeSet, Operation, State
 from configs.rollouts.models import Rollout
-from console.admin import rollout_pages
+from console.admin import draft_bar, rollout_pages
 from console.admin.scoping import granted
 from console.admin.site import desk, person
 from console.admin.words import count, operation
@@ -28,6 +28,7 @@ from console.api import reach
 from edge_protocol.errors import PointerError
 from edges import roles
 from edges.models import Organization
+from edges.roles import Act
 
 A_PAGE = 50
 MOST_STEPS = 5
@@ -59,11 +60,11 @@ SELECT v.change_set_id, count(*),
 """
 
 
-def visible(request: HttpRequest) -> QuerySet[ChangeSet]:
-    """Change sets of the person's organizations; a role in sites alone sees those that stay within them."""
+def visible(request: HttpRequest, act: Act = "read") -> QuerySet[ChangeSet]:
+    """Change sets to which the person may do `act`; a role in sites alone: those that stay within them."""
     grants = person(request).grants
-    sites = frozenset(one.site_id for one in grants if one.site_id and roles.allows(one.role, "read"))
-    seen: Q = granted(request, "read", organization="organization_id", site="")
+    sites = frozenset(one.site_id for one in grants if one.site_id and roles.allows(one.role, act))
+    seen: Q = granted(request, act, organization="organization_id", site="")
     if sites:
         seen |= Q(pk__in=reach.change_sets_within(ChangeSet.objects.all(), sites))
     return ChangeSet.objects.filter(seen).select_related("organization")
@@ -75,6 +76,7 @@ def history_page(request: HttpRequest) -> HttpResponseBase:
     context: dict[str, Any] = {
         **desk.each_context(request),
         "title": "History",
+        "drafts": draft_bar.bar(request),
         "asked": asked,
         "organizations": Organization.objects.order_by("name"),
         "states": State.values,

@@ -7,12 +7,22 @@ from django.http import HttpRequest
 
 from configs import updating
 from console import fleet
+from console.admin import draft_bar, waiting_page
 from console.admin.edge_facts import TONES
 from console.admin.links import layer_address
 from console.admin.scoping import granted
 from console.admin.site import person
 from console.api import reach
 from edges.models import Edge, Organization, Site
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """What Home shows: the person's drafts, what waits for their word, and each organization."""
+    return {
+        "drafts": draft_bar.bar(request),
+        "waiting": waiting_page.number(request),
+        "organizations": organizations(request),
+    }
 
 
 def organizations(request: HttpRequest) -> list[dict[str, Any]]:

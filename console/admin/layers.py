@@ -13,10 +13,18 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
-from configs import layers, signing
+from configs import layers, rebasing, signing
 from configs.changes import Actor, Address, Operation
 from configs.refusals import ChangeRefused, Refusal, StaleLayer
-from console.admin import draft_bar, json_box, layer_drafts, layer_rollouts, wide, words
+from console.admin import (
+    draft_bar,
+    json_box,
+    layer_drafts,
+    layer_moves,
+    layer_rollouts,
+    wide,
+    words,
+)
 from console.admin.site import desk, person
 from console.api import reach
 from doors.bodies import MAX_DEPTH, OPERATOR_BYTES
@@ -64,6 +72,7 @@ class Page:
     steps: list[Operation] = field(default_factory=list)
     preview: dict[str, Any] | None = None
     is_drafted: bool = False
+    moved: dict[str, Any] | None = None
 
 
 def layer_page(request: HttpRequest, org: str, scope: str, target: str) -> HttpResponseBase:
@@ -107,8 +116,9 @@ def _posted(request: HttpRequest, organization: Organization, address: Address) 
     except ChangeRefused as refused:
         page.errors = errors_of(refused, page.text, address)
     except Refusal as refused:
-        kept = layer_drafts.KEPT if isinstance(refused, StaleLayer) else ""
-        page.errors = [{"detail": refused.detail + kept}]
+        is_stale = isinstance(refused, StaleLayer)
+        page.errors = [{"detail": refused.detail + (layer_drafts.KEPT if is_stale else "")}]
+        page.moved = layer_moves.told(organization, address, page.revision) if is_stale else None
     else:
         if done is not None:
             return done
@@ -129,6 +139,8 @@ def _done(
             request, organization, address, body, revision=page.revision, reason=page.reason
         )
     step = request.POST.get("step")
+    if step == "keep":
+        body = _on_top(organization, address, body, page)
     seen = given["previewed"] == text_digest(page.text)
     digest = given["preview_digest"] if step in ("publish", "roll_out") and seen else None
     if digest and step == "roll_out":
@@ -138,6 +150,15 @@ def _done(
         return _published(request, answer)
     page.preview = preview_of(answer, page)
     return None
+
+
+def _on_top(organization: Organization, address: Address, body: dict[str, Any], page: Page) -> dict[str, Any]:
+    """What was typed, on top of the newest, becomes the text of the page. Errors: Refusal."""
+    newest, number = rebasing.onto_newest(
+        organization_id=organization.pk, address=address, body=body, revision=page.revision
+    )
+    page.text, page.revision = pretty(newest), number
+    return newest
 
 
 def _parsed(page: Page) -> dict[str, Any] | None:
@@ -206,6 +227,8 @@ def _show(
         "introduction": introduction,
         "page": page,
         "preview": page.preview,
+        "moved": page.moved,
+        "organization": organization,
         "errors": page.errors,
         "may_publish": may_publish,
         "drafts": draft_bar.bar(request, [organization.pk]),

@@ -1,7 +1,7 @@
 """Service levels on the desk: the six metrics over a day, a week or a month, as charts and as a table."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
 
+from console.admin import clocks
 from console.admin.scoping import granted
 from console.admin.site import desk
 from edges.models import Organization
@@ -54,13 +55,13 @@ def levels_page(request: HttpRequest) -> HttpResponseBase:
         "chosen": chosen,
         "span": span,
         "spans": {name: words for name, (words, _, _) in SPANS.items()},
-        "levels": [_shown(one) for one in levels],
+        "levels": [_shown(one, clocks.of(chosen.time_zone)) for one in levels] if chosen else [],
         "options": json.dumps(_OPTIONS),
     }
     return TemplateResponse(request, "console/levels.html", context)
 
 
-def _shown(level: dict[str, Any]) -> dict[str, Any]:
+def _shown(level: dict[str, Any], zone: tzinfo) -> dict[str, Any]:
     is_share = level["unit"] == SHARE
     points = [one for one in level["points"] if one["value"] is not None]
     last = points[-1]["value"] if points else None
@@ -70,7 +71,7 @@ def _shown(level: dict[str, Any]) -> dict[str, Any]:
         "target": ("at least " if is_share else "at most ") + _said(level["target"], is_share=is_share),
         "now": "nothing measured" if last is None else _said(last, is_share=is_share),
         "tone": "" if last is None else "good" if met else "bad",
-        "chart": json.dumps(_chart(level, points, is_share=is_share)) if points else "",
+        "chart": json.dumps(_chart(level, points, zone, is_share=is_share)) if points else "",
         "points": [
             {"at": one["at"], "value": _said(one["value"], is_share=is_share), "counted": one["counted"]}
             for one in reversed(points)
@@ -82,11 +83,13 @@ def _said(value: float, *, is_share: bool) -> str:
     return f"{value * 100:.4g} %" if is_share else f"{value:.4g} s"
 
 
-def _chart(level: dict[str, Any], points: list[dict[str, Any]], *, is_share: bool) -> dict[str, Any]:
+def _chart(
+    level: dict[str, Any], points: list[dict[str, Any]], zone: tzinfo, *, is_share: bool
+) -> dict[str, Any]:
     factor = 100 if is_share else 1
     line = {"borderWidth": 2, "pointRadius": 0, "tension": 0}
     return {
-        "labels": [one["at"].strftime("%m-%d %H:%M") for one in points],
+        "labels": [f"{one['at'].astimezone(zone):%m-%d %H:%M}" for one in points],
         "datasets": [
             {
                 "label": "%" if is_share else "seconds",

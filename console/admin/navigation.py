@@ -5,22 +5,19 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from configs.models import State
 from console.admin.scoping import somewhere
 from edges.roles import Act
 
-AWAITING = State.AWAITING_APPROVAL.value
-_CHANGE_SETS = "configs_changeset_changelist"
-
-Entry = tuple[str, str, str, Act]  # title, icon, name of the page with a filter behind ?, what it takes
+Entry = tuple[str, str, str, Act]  # title, icon, name of the page, what it takes
 _GROUPS: list[tuple[str | None, list[Entry]]] = [
     (
         None,
         [
             ("Fleet", "monitoring", "console_fleet", "read"),
             ("Alerts", "warning", "console_alerts", "read"),
+            ("Holds", "pause_circle", "console_holds", "read"),
             ("Rollouts", "rocket_launch", "console_rollouts", "read"),
-            ("Waiting for approval", "approval", f"{_CHANGE_SETS}?state__exact={AWAITING}", "read"),
+            ("Waiting for approval", "approval", "console_waiting", "read"),
             ("History", "history", "console_history", "read"),
             ("Values", "data_object", "console_values", "read"),
             ("Service levels", "monitor_heart", "console_levels", "read"),
@@ -40,7 +37,7 @@ _GROUPS: list[tuple[str | None, list[Entry]]] = [
     (
         "Records",
         [
-            ("Change sets", "edit_note", _CHANGE_SETS, "read"),
+            ("Change sets", "edit_note", "configs_changeset_changelist", "read"),
             ("Versions", "layers", "configs_version_changelist", "read"),
             ("Events", "notifications", "edges_edgeevent_changelist", "read"),
             ("Audit trail", "fact_check", "console_audit", "manage_tokens"),
@@ -73,8 +70,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _item(entry: Entry) -> dict[str, Any]:
     title, icon, place, _ = entry
-    name, mark, query = place.partition("?")
-    return {"title": title, "icon": icon, "link": f"{reverse(f'admin:{name}')}{mark}{query}"}
+    return {"title": title, "icon": icon, "link": reverse(f"admin:{place}")}
 
 
 def _is_theirs(request: HttpRequest, entry: Entry) -> bool:

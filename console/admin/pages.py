@@ -11,6 +11,7 @@ from console.admin import (
     edges,
     fleet_page,
     history_page,
+    hold_pages,
     home,
     join_page,
     layers,
@@ -23,6 +24,7 @@ from console.admin import (
     records,
     revert_page,
     rollout_pages,
+    rollout_targets,
     second_factor_page,
     selection_page,
     sign_in,
@@ -31,6 +33,7 @@ from console.admin import (
     transfer_pages,
     value_pages,
     values_page,
+    waiting_page,
 )
 
 __all__ = [
@@ -44,6 +47,7 @@ __all__ = [
     "edges",
     "fleet_page",
     "history_page",
+    "hold_pages",
     "home",
     "join_page",
     "layers",
@@ -56,6 +60,7 @@ __all__ = [
     "records",
     "revert_page",
     "rollout_pages",
+    "rollout_targets",
     "second_factor_page",
     "selection_page",
     "sign_in",
@@ -64,4 +69,5 @@ __all__ = [
     "transfer_pages",
     "value_pages",
     "values_page",
+    "waiting_page",
 ]

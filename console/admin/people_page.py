@@ -135,6 +135,7 @@ def _invited(
     context = {
         **desk.each_context(request),
         "title": f"Invitation to {organization.name}",
+        "organization": organization,
         "link": link,
         "made": made,
         "mailed": invitations.mail(made, link, organization.name),

@@ -113,6 +113,7 @@ def _show(
     shared: dict[str, Any] = {
         **desk.each_context(request),
         "title": f"Device profiles of {organization.name}",
+        "organization": organization,
         "back": reverse("admin:configs_deviceprofile_changelist"),
         "revisions": found,
         "newest": found[0] if found else None,

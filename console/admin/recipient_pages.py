@@ -43,6 +43,7 @@ def recipients_page(request: HttpRequest) -> HttpResponseBase:
         "title": "Recipients of alerts",
         "organizations": organizations,
         "chosen": chosen,
+        "zone": chosen.time_zone,
         "sites": Site.objects.filter(organization=chosen).order_by("name"),
         "recipients": rows,
         "deliveries": sent.order_by("-created_at")[:MOST_DELIVERIES],

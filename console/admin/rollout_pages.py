@@ -1,6 +1,5 @@
 """Rollouts on the desk: the list, one with its arithmetic in words, and the acts on it."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,9 +18,11 @@ from configs.changes import Actor
 from configs.models import ChangeSet
 from configs.refusals import Refusal
 from configs.rollouts import steering, telling
+from configs.rollouts.counting import NO_REASON
 from configs.rollouts.models import Rollout, RolloutWave
 from configs.rollouts.states import Kind, Phase
 from console.admin import rollout_acts
+from console.admin.links import targets_address
 from console.admin.rollout_acts import ACTS, RolloutAct
 from console.admin.scoping import as_page, granted
 from console.admin.site import desk, person
@@ -40,6 +41,10 @@ TONES = {
 }
 
 
+# What the table of waves counts.
+COLUMNS = (Kind.CONFIRMED, Kind.BAD, Kind.UNREACHABLE, Kind.LIVE, Kind.PENDING, Kind.GONE)
+
+
 class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=500)
 
@@ -51,16 +56,18 @@ def visible(request: HttpRequest) -> QuerySet[Rollout]:
     seen: Q = granted(request, "read", organization="organization_id", site="")
     if sites:
         seen |= Q(change_set__in=reach.change_sets_within(ChangeSet.objects.all(), sites))
-    return Rollout.objects.filter(seen).select_related("change_set", "organization")
+    return Rollout.objects.filter(seen)
 
 
-def lines(rows: Iterable[Rollout], now: datetime) -> list[dict[str, Any]]:
-    """Rollouts as lines of a list. Three queries for any number."""
-    found = list(rows)
-    counts = telling.counts_of([one.pk for one in found])
-    waves: dict[UUID, list[RolloutWave]] = {one.pk: [] for one in found}
-    for wave in RolloutWave.objects.filter(rollout__in=list(waves)).order_by("position"):
-        waves[wave.rollout_id].append(wave)
+def lines(rollouts: QuerySet[Rollout], now: datetime) -> list[dict[str, Any]]:
+    """Rollouts as lines of a list, the newest first. Two queries for any number: each has waves."""
+    rows = RolloutWave.objects.filter(rollout__in=rollouts.values("pk"))
+    rows = rows.select_related("rollout__change_set", "rollout__organization")
+    waves: dict[UUID, list[RolloutWave]] = {}
+    for wave in rows.order_by("-rollout__started_at", "-rollout_id", "position"):
+        waves.setdefault(wave.rollout_id, []).append(wave)
+    found = [of_one[0].rollout for of_one in waves.values()]
+    counts = telling.counts_of(waves)
     return [
         {
             **telling.brief(one, counts[one.pk], waves[one.pk], now=now),
@@ -68,6 +75,7 @@ def lines(rows: Iterable[Rollout], now: datetime) -> list[dict[str, Any]]:
             "tone": TONES.get(Phase(one.phase), ""),
             "bad": sum(counts[one.pk].tally(wave.position)[Kind.BAD] for wave in waves[one.pk]),
             "address": address(one.pk),
+            "bad_address": targets_address(one.pk, kind=Kind.BAD),
         }
         for one in found
     ]
@@ -86,13 +94,13 @@ def rollouts_page(request: HttpRequest) -> HttpResponseBase:
     given = request.GET.get("page", "")
     number = int(given) if given.isascii() and given.isdigit() and 0 < len(given) < 7 else 1
     begin = (max(number, 1) - 1) * MOST
-    found = list(rows.order_by("-started_at", "-id")[begin : begin + MOST + 1])
+    found = lines(rows.order_by("-started_at", "-id")[begin : begin + MOST + 1], request.now)  # type: ignore[attr-defined]
     context = {
         **desk.each_context(request),
         "title": "Rollouts",
         "phases": list(Phase),
         "phase": phase,
-        "rollouts": lines(found[:MOST], request.now),  # type: ignore[attr-defined]
+        "rollouts": found[:MOST],
         "newer": number - 1,
         "older": number + 1 if len(found) > MOST else 0,
     }
@@ -117,7 +125,20 @@ def rollout_page(request: HttpRequest, rollout: UUID) -> HttpResponseBase:
     context = {
         **desk.each_context(request),
         "title": f"Rollout of change #{told['number']}",
+        "organization": row.change_set.organization,
         "told": told,
+        "waves": [_wave(row.pk, wave) for wave in told["waves"]],
+        "failures": [
+            {**one, "address": targets_address(row.pk, state=one["status"], why=one["code"] or NO_REASON)}
+            for one in told["failures"]
+        ],
+        "skipped": [
+            {"why": why, "count": number, "address": targets_address(row.pk, state="skipped", why=why)}
+            for why, number in told["skipped"].items()
+        ],
+        "waiting_address": targets_address(row.pk, state="recalling"),
+        "offline_address": targets_address(row.pk, state="recalling", link="offline"),
+        "all_address": targets_address(row.pk),
         "tone": TONES.get(Phase(row.phase), ""),
         "acts": [
             {
@@ -129,6 +150,17 @@ def rollout_page(request: HttpRequest, rollout: UUID) -> HttpResponseBase:
         ],
     }
     return TemplateResponse(request, "console/rollout.html", context)
+
+
+def _wave(rollout: UUID, wave: dict[str, Any]) -> dict[str, Any]:
+    """A wave whose numbers lead to their edges."""
+    position = wave["position"]
+    size = {"count": wave["size"], "address": targets_address(rollout, wave=position)}
+    numbers = [
+        {"count": wave["counts"][kind], "address": targets_address(rollout, wave=position, kind=kind)}
+        for kind in COLUMNS
+    ]
+    return {**wave, "numbers": [size, *numbers]}
 
 
 def rollout_act_page(request: HttpRequest, rollout: UUID, name: str) -> HttpResponseBase:

@@ -159,7 +159,7 @@ class Desk(UnfoldAdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from console.admin import cloud, home  # they need this module's `person`
 
-        mine = {"organizations": home.organizations(request), "cloud": cloud.troubles(request)}
+        mine = {**home.context(request), "cloud": cloud.troubles(request)}
         shown = {**mine, **(extra_context or {})}
         answer: TemplateResponse = super().index(request, shown)
         return answer

@@ -12,6 +12,8 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
+from configs.refusals import ChangeRefused
+from configs.timed import windows
 from console.admin.edge_pages import found as found_edge
 from console.admin.links import edge_address
 from console.admin.scoping import as_page
@@ -117,12 +119,18 @@ def _post(request: HttpRequest, site: Site, edge: Edge | None, known: dict[str, 
         _do(request, site, edge, act, form.cleaned_data)
     except EdgesError as refused:
         return str(refused)
+    except ChangeRefused as skipped:
+        return skipped.errors[0].detail
     messages.success(request, "Kept.")
     return ""
 
 
 def _do(request: HttpRequest, site: Site, edge: Edge | None, act: str, given: dict[str, Any]) -> None:
-    """Errors: EdgesError. Raises: Http404 for a contact or a note of elsewhere."""
+    """`at` is by the clocks of the site.
+
+    Errors: EdgesError, ChangeRefused for a time that the clocks skip. Raises: Http404 for a contact or a
+    note of elsewhere.
+    """
     now = request.now  # type: ignore[attr-defined]
     if act == "note":
         corrects = given["corrects"] and _of(JournalEntry.objects.filter(site=site), given["corrects"])
@@ -130,7 +138,7 @@ def _do(request: HttpRequest, site: Site, edge: Edge | None, act: str, given: di
             site=site,
             edge=corrects.edge if corrects and edge is None else edge,
             text=given["text"],
-            at=given["at"],
+            at=given["at"] and windows.instant(given["at"].replace(tzinfo=None), site.time_zone),
             corrects=corrects or None,
             by=person(request).username,
             now=now,

@@ -60,6 +60,7 @@ def transfer_page(request: HttpRequest) -> HttpResponseBase:
         "organizations": organizations,
         "may_import": somewhere(request, "edit", by_site=True),
         "form": form,
+        "typed": request.POST.get("text", "") or _sent(request),
     }
     if request.method == "POST" and form.is_valid():
         answer = _import(request, form, context)
@@ -95,6 +96,16 @@ def _import(request: HttpRequest, form: ImportForm, context: dict[str, Any]) -> 
         names = words.named([str(one) for one in found.skipped])
         messages.warning(request, f"Left out, because they are not here: {names}.")
     return drafted
+
+
+def _sent(request: HttpRequest) -> str:
+    """A browser does not send a file again by itself: what was in it stays as text."""
+    sent = request.FILES.get("file")
+    if sent is None or isinstance(sent, list):
+        return ""
+    found = sent.read(OPERATOR_BYTES + 1).decode("utf-8", errors="replace")
+    sent.seek(0)
+    return str(found)
 
 
 def _text(given: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What an operator does to one edge: roll back, retry, apply, hold, release."""
+"""What an operator does to one edge: roll back, retry, apply, hold, review, release."""
 
 from typing import Any
 
@@ -92,6 +92,25 @@ class Hold(Call):
             edge=edge, until=body.get("until"), reason=body["reason"], actor=self.actor(), now=self.now
         )
         return Response(hold_item(held), status=201)
+
+
+class Review(Call):
+    @documented(
+        "Set another review date of a hold; nothing is released",
+        body=shapes.Reviewing,
+        answers={200: answers.HoldAnswer},
+    )
+    def post(self, request: Request, edge_id: str) -> HttpResponseBase:
+        self.query(request)
+        edge = reach.edge(self.principal, edge_id, "rollback")
+        body = self.body(shapes.Reviewing)
+        return self.once(lambda: self._review(edge, body))
+
+    def _review(self, edge: Edge, body: dict[str, Any]) -> Response:
+        held = holding.review(
+            edge=edge, until=body["until"], reason=body["reason"], actor=self.actor(), now=self.now
+        )
+        return Response(hold_item(held))
 
 
 class Release(Call):

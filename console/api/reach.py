@@ -185,7 +185,7 @@ def may_change_set(principal: OperatorPrincipal, found: ChangeSet, act: Act) -> 
 
 def rollout(principal: OperatorPrincipal, pk: UUID, act: Act) -> Rollout:
     """The rollout, when the person may do `act` to everything that its change set touches."""
-    found = Rollout.objects.select_related("change_set").filter(pk=pk).first()
+    found = Rollout.objects.select_related("change_set__organization").filter(pk=pk).first()
     if found is None:
         missing()
     require_change_set(principal, found.change_set, act)

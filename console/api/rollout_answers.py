@@ -47,6 +47,7 @@ class FailureGroup(s.Serializer[Any]):
 
 class WaitingAnswer(s.Serializer[Any]):
     count = s.IntegerField()
+    offline = s.IntegerField(help_text="Of them, not heard for half an hour or never")
     edges = s.ListField(child=s.CharField(), help_text="The first 20")
 
 

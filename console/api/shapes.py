@@ -216,6 +216,11 @@ class Holding(Exact):
     until = serializers.DateTimeField(required=False)
 
 
+class Reviewing(Exact):
+    reason = Text(max_length=REASON)
+    until = serializers.DateTimeField()
+
+
 class Releasing(Exact):
     reason = Text(max_length=REASON)
     preview_digest = Text(max_length=64, required=False)

@@ -6,10 +6,10 @@ from rest_framework import serializers
 EVENTS = ["opened", "spread", "grown", "reopened", "resolved"]
 HEADERS = (
     "Headers: `EMS-Key` names the message and is the same for every attempt: drop what you have seen. "
-    "`EMS-Timestamp`: when this attempt was signed, in seconds since 1970. `EMS-Signature`: `v1=` and, in "
-    "hex, the HMAC-SHA256 of `<timestamp>.<body>`; its key is the secret's text as it was shown. Anything but 200 "
-    "to 299 within 5 s is tried again after 30 s, then each time four times as long, at most 8 h, twelve "
-    "attempts in all. A recipient of one site reads of that site alone."
+    "`EMS-Timestamp`: when this attempt was signed, in seconds since 1970. `EMS-Signature`: `v1=` and, "
+    "in hex, the HMAC-SHA256 of `<timestamp>.<body>`; its key is the secret's text as it was shown. "
+    "Anything but 200 to 299 within 5 s is tried again after 30 s, then each time four times as long, "
+    "at most 8 h, twelve attempts in all. A recipient of one site reads of that site alone."
 )
 
 

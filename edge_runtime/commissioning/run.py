@@ -199,10 +199,17 @@ class _Walk:
         up = soc > bounds.get("soc_min", 0) + SPARE_PERCENT
         down = soc < bounds.get("soc_max", 100) - SPARE_PERCENT
         grid = None if meter is None else meter.values.get("ActivePower")
-        if meter is not None and grid is not None:
-            up = up and watts - grid <= self._most(meter, "max_export_w", self._limits.max_export_watts)
-            down = down and watts + grid <= self._most(meter, "max_import_w", self._limits.max_import_watts)
+        up = up and self._fits(watts, grid, "max_export_w", self._limits.max_export_watts)
+        down = down and self._fits(
+            watts, None if grid is None else -grid, "max_import_w", self._limits.max_import_watts
+        )
         return int(watts), up, down
+
+    def _fits(self, watts: float, towards: float | None, name: str, local: float) -> bool:
+        """Whether so much more stays within a limit of the connection; an unknown flow within none at all."""
+        meters = [one for one in self._bank.by_id.values() if one.settings.role == "grid_meter"]
+        most = min([local, *(self._most(meter, name, local) for meter in meters)])
+        return math.isinf(most) or (towards is not None and watts - towards <= most)
 
     def _powers(self, ess: Device) -> tuple[float, float]:
         rating, limits = ess.power_rating or (math.inf, math.inf), self._limits

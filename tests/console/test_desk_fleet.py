@@ -1,6 +1,7 @@
 """The fleet page: a line that adds up, failures by cause, filters in the address, and how dear it is."""
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -8,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from configs.models import Version
 from configs.rollouts.models import Rollout
 from edges import tenancy
 from edges.models import Edge, EdgeStatus, Stage
@@ -16,22 +18,24 @@ from tests.console.conftest import Caller
 from tests.console.test_desk import signed_in, text
 
 FLEET = "/admin/fleet/"
+LINK = re.compile(r'href="([^"]+)">([^<]*)</a>')
 # What each query of the page is about, in order. Savepoints, which read nothing, are not told.
 QUERIES = [
     ("who is signed in", 'FROM "django_session"'),
     ("the account", 'FROM "auth_user"'),
     ("their memberships", "from memberships("),
     ("the tenants, on", "set_config('ems.orgs'"),
-    ("organizations to choose from", 'FROM "edges_organization"'),
+    ("organizations and sites to choose from", 'FROM "edges_organization"'),
     ("every edge, in groups that are alike", "GROUP BY"),
-    ("rollouts under way", 'FROM "configs_rollout" '),
+    ("the changes after which edges failed", 'FROM "configs_version"'),
+    ("whether the cloud itself is well", "FROM configs_job"),
+    ("the person's drafts", 'FROM "configs_changeset"'),
+    ("rollouts under way, with their waves", 'FROM "configs_rolloutwave"'),
     ("their targets, counted", 'FROM "configs_rollouttarget"'),
-    ("their waves", 'FROM "configs_rolloutwave"'),
     ("one page of edges", "LIMIT 50"),
-    ("sites to choose from", 'FROM "edges_site"'),
     ("the tenants, off", "set_config('ems.orgs', ''"),
 ]
-MOST = 12
+MOST = 12 + 1  # the last one only inside a transaction of the test
 
 
 def in_service(cast: build.Cast) -> None:
@@ -39,9 +43,9 @@ def in_service(cast: build.Cast) -> None:
         Edge.objects.update(stage=Stage.IN_SERVICE)
 
 
-def fail(edge: Edge, code: str, detail: str, **more: str) -> None:
+def fail(edge: Edge, code: str, detail: str, **more: Any) -> None:
     with tenancy.scope([edge.organization_id]):
-        attempt = {"version": 1, "status": "rejected", "code": code, "detail": detail, **more}
+        attempt = {"version": 1, "status": "rejected", "code": code, "detail": detail} | more
         EdgeStatus.objects.update_or_create(
             edge=edge, defaults={"organization_id": edge.organization_id, "last_attempt": attempt}
         )
@@ -71,6 +75,51 @@ def test_failures_are_grouped_by_cause(published: build.Cast) -> None:
         fail(edge, "schema", "No such profile")
     shown = plain(text(signed_in(published.bob).get(FLEET)))
     assert "2 schema No such profile — acme-north-1, acme-south-1" in shown
+
+
+def failed_after_a_change(cast: build.Cast, alice: Caller) -> None:
+    """Both edges tried version 2: one is back, the other in safe mode."""
+    in_service(cast)
+    step = {"scope": "organization", "target": "acme", "op": "set", "path": "/core_cycle/period_ms"}
+    body = {"reason": "A slower cycle", "operations": [step | {"value": 2000}], "publish": True}
+    assert alice("POST", "/organizations/acme/change-sets", body).status_code == 201
+    for edge, status, at in ((cast.acme_north, {}, "04"), (cast.acme_south, {"phase": "safe_mode"}, "59")):
+        fail(edge, "watchdog", "", version=2, status="rolled_back", at=f"2026-01-01T12:00:{at}Z")
+        with tenancy.scope([cast.acme.pk]):
+            EdgeStatus.objects.filter(edge=edge).update(running_version=1, **status)
+
+
+def test_failures_are_told_by_change_with_what_to_do(published: build.Cast, alice: Caller) -> None:
+    failed_after_a_change(published, alice)
+    client = signed_in(published.alice)
+    shown = text(client.get(FLEET))
+    told = r"2 failed since 2026-01-01 12:00:04 UTC after change #(\d+) \(alice, A slower cycle\)"
+    found = re.search(told + "; all the same: watchdog; 1 back on version 1, 1 in safe mode", plain(shown))
+    assert found
+    panel = shown.partition('id="after"')[2].partition("</section>")[0]
+    links = {label: where.replace("&amp;", "&") for where, label in LINK.findall(panel)}
+    assert set(links) >= {"2 failed", f"Roll back #{found[1]}", "See the 1 in safe mode"}
+    assert "Stop" not in links  # no rollout lets it out
+    assert rows(text(client.get(links["See the 1 in safe mode"]))) == {"acme-south-1"}
+    both = text(client.get(links["2 failed"]))
+    assert rows(both) == {"acme-north-1", "acme-south-1"}
+    assert f"Only those that failed after change #{found[1]}." in plain(both)
+    assert client.get(links[f"Roll back #{found[1]}"]).status_code == 200
+    for nothing in ("x", "0" * 32):
+        assert rows(text(client.get(FLEET, {"change": nothing}))) == set()
+    assert "Roll back #" not in text(signed_in(published.bob).get(FLEET))
+
+
+def test_what_a_rollout_lets_out_is_stopped_and_rolled_back_by_it(
+    published: build.Cast, rollout: Rollout
+) -> None:
+    with tenancy.scope([published.acme.pk]):
+        Version.objects.filter(edge=published.acme_north).update(change_set=rollout.change_set_id)
+    fail(published.acme_north, "watchdog", "")
+    shown = text(signed_in(published.alice).get(FLEET))
+    acts = f"/admin/rollouts/{rollout.pk}/act/"
+    assert f'href="{acts}pause/">Stop' in shown
+    assert f'href="{acts}rollback_all/">Roll back #' in shown
 
 
 def test_a_cause_leads_to_its_own_edges(published: build.Cast) -> None:
@@ -140,6 +189,7 @@ def test_the_queries_are_few_named_and_the_same_for_a_larger_fleet(
     published: build.Cast, rollout: Rollout
 ) -> None:
     client = signed_in(published.alice)
+    fail(published.acme_north, "schema", "No such profile")
     queries(client)
     before = queries(client)
     for index in range(60):

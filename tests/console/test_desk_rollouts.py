@@ -40,6 +40,10 @@ def do(rollout: Rollout, user: Any, name: str, reason: str = "Because") -> Any:
     return signed_in(user).post(f"/admin/rollouts/{rollout.pk}/act/{name}/", {"reason": reason})
 
 
+def words_of(page: str) -> str:
+    return re.sub(r"<[^>]+>", "", page)
+
+
 def phase(rollout: Rollout) -> str:
     with tenancy.scope([rollout.organization_id]):
         return Rollout.objects.get(pk=rollout.pk).phase
@@ -62,7 +66,7 @@ def test_it_says_its_arithmetic_its_waves_and_its_failures(published: build.Cast
     assert "A slower cycle" in page
     assert acts(page) == ["rollback_all", "rollback", "retry_failed", "skip_failed", "restart_wave"]
     put(rollout, Phase.ROLLING_BACK, "rolling back", TargetState.RECALLING)
-    assert "Edges still on the bad version: 1" in shown(rollout, published.alice)
+    assert "Edges still on the bad version: 1, 1 offline" in words_of(shown(rollout, published.alice))
 
 
 def test_it_is_paused_resumed_and_cancelled_each_with_a_reason(
@@ -121,3 +125,44 @@ def test_a_forged_post_is_refused(published: build.Cast, rollout: Rollout) -> No
     client.handler.enforce_csrf_checks = True
     assert client.post(f"/admin/rollouts/{rollout.pk}/act/pause/", {"reason": "x"}).status_code == 403
     assert phase(rollout) == "running"
+
+
+def test_every_number_leads_to_its_edges(published: build.Cast, rollout: Rollout) -> None:
+    """As many as it says: bad by its own word or by an alarm, recalled and silent, gone."""
+    client = signed_in(published.bob)
+    for state, values in (
+        (TargetState.ROLLED_BACK, {"why": "watchdog"}),
+        (TargetState.CONFIRMED, {"why": "", "is_alarmed": True}),
+        (TargetState.RECALLING, {"is_alarmed": False}),
+        (TargetState.SKIPPED, {"why": "held"}),
+        (TargetState.GONE, {"why": "retired"}),
+    ):
+        put(rollout, Phase.ROLLING_BACK, "rolling back", state)
+        with tenancy.scope([rollout.organization_id]):
+            RolloutTarget.objects.filter(rollout=rollout, wave=0).update(**values)
+        page = shown(rollout, published.bob)
+        links = re.findall(rf'href="(/admin/rollouts/{rollout.pk}/targets/\?[^"]*)">(.*?)</a>', page)
+        assert len(links) >= 4, state  # of the wave, of the state, of the other wave, all
+        for address, text_of in links:
+            number = re.search(r"[0-9]+", text_of)
+            listed = text(client.get(address.replace("&amp;", "&")))
+            if number is not None:
+                assert len(edges_of(listed)) == int(number[0]), (state, address)
+
+
+def edges_of(page: str) -> list[str]:
+    return re.findall(r'href="/admin/edges/edge/[^"]+">([^<]+)</a>', page)
+
+
+def test_the_list_says_state_reason_and_who_cannot_be_heard(published: build.Cast, rollout: Rollout) -> None:
+    put(rollout, Phase.HALTED, "halted", TargetState.ROLLED_BACK)
+    client = signed_in(published.bob)
+    listed = text(client.get(f"/admin/rollouts/{rollout.pk}/targets/?wave=1&state=rolled_back"))
+    (first,) = edges_of(listed)
+    assert all(word in listed for word in ("rolled back", "watchdog", "never", "1 offline"))
+    assert edges_of(text(client.get(f"/admin/rollouts/{rollout.pk}/targets/?link=offline&kind=bad"))) == [
+        first
+    ]
+    for nothing in ("wave=x", "kind=good", "state=unheard", "link=blue", "wave=9", "why=watchdogs"):
+        empty = client.get(f"/admin/rollouts/{rollout.pk}/targets/?{nothing}")
+        assert (empty.status_code, edges_of(text(empty))) == (200, []), nothing

@@ -132,9 +132,14 @@ def test_a_wide_change_offers_waves_first_and_else_takes_the_number_of_edges(
     assert do(draft, published.alice, "schedule", opens="02:00", closes="04:00", **sent).status_code == 302
     assert do(draft, published.alice, "publish_now", **sent).status_code == 422
     assert state(published, draft) == "scheduled"
-    assert do(draft, published.alice, "publish_now", **sent, count="2").status_code == 302
+    assert "Roll out instead" in forecast(client, f"/admin/change-sets/{draft}/act/publish_now/")
+    waves = {"opens": "02:00", "closes": "04:00", "how": "careful", "time_zone": "UTC"}
+    assert do(draft, published.alice, "schedule", **waves).status_code == 302
+    assert "needs_count" not in forecast(client, f"/admin/change-sets/{draft}/act/publish_now/")
+    assert do(draft, published.alice, "publish_now").status_code == 302
+    assert "as a rollout, by the word of alice" in shown(draft, published.alice)
     work(published)
-    assert state(published, draft) == "published"
+    assert state(published, draft) == "in_rollout"
 
 
 def test_what_the_preview_no_longer_is_is_not_published(published: build.Cast, draft: UUID) -> None:
@@ -154,6 +159,7 @@ def test_the_approver_sees_what_the_author_saw(published: build.Cast, draft: UUI
     address = f"/admin/change-sets/{draft}/act/approve/"
     page = forecast(signed_in(eve), address)
     for said in (
+        f'href="/admin/change-sets/{draft}/act/reject/">Reject',
         f"{PERIOD}</code> 1,000 → 2,000 on <strong>1 edge in 1 site</strong>",
         "keeps its own value, which hides this one",
         published.acme_north.edge_id,
@@ -172,13 +178,19 @@ def test_somebody_else_approves_and_it_says_who(published: build.Cast, draft: UU
     assert "request_approval" in acts(shown(draft, published.alice))
     assert do(draft, published.alice, "request_approval").status_code == 302
     assert "A slower cycle" in text(signed_in(eve).get("/admin/approvals/acme/"))
-    waiting = "/admin/configs/changeset/?state__exact=awaiting_approval"
-    assert re.search(
-        rf'href="{re.escape(waiting)}"[^>]*>.*?Waiting for approval',
-        text(signed_in(eve).get("/admin/")),
-        re.DOTALL,
-    )
-    assert "A slower cycle" in text(signed_in(eve).get(waiting))
+    waiting = "/admin/approvals/"
+    home = text(signed_in(eve).get("/admin/"))
+    assert re.search(rf'href="{waiting}"[^>]*>.*?Waiting for approval', home, re.DOTALL)
+    assert "1 change waits for your approval" in home
+    listed = text(signed_in(eve).get(waiting))
+    for said in ("A slower cycle", "<td>alice</td>", "the defaults of all edges", "it changes 2 edges"):
+        assert said in listed
+    assert acts(listed) == ["approve"]
+    assert "A slower cycle" not in text(signed_in(eve).get(f"{waiting}?organization=birch"))
+    for user, said in ((published.alice, "Yours: it takes"), (published.bob, "Beyond your role")):
+        theirs = text(signed_in(user).get(waiting))
+        assert (said in theirs, acts(theirs)) == (True, [])
+        assert "for your approval" not in text(signed_in(user).get("/admin/"))
     own = do(draft, published.alice, "approve")
     assert (own.status_code, "takes the word of somebody else" in text(own)) == (422, True)
     assert acts(shown(draft, eve)) == ["approve", "reject"]
@@ -189,6 +201,27 @@ def test_somebody_else_approves_and_it_says_who(published: build.Cast, draft: UU
     assert do(draft, eve, "publish").status_code == 403
     assert do(draft, published.alice, "publish").status_code == 302
     assert state(published, draft) == "published"
+
+
+def test_who_approves_for_one_site_sees_what_stays_in_it(
+    published: build.Cast, draft: UUID, eve: Any
+) -> None:
+    approving.set_rule(
+        organization_id=published.acme.pk, above_edges=0, paths=(), actor=Actor("root"), now=build.NOW
+    )
+    steps = [Operation("edge", published.acme_north.edge_id, "set", PERIOD, 3000)]
+    which = {"organization_id": published.acme.pk, "actor": Actor("bob"), "now": build.NOW}
+    own = changesets.create_draft(**which, change=Change("In the north", steps)).change_set_id
+    approving.request(**which, change_set_id=own)
+    do(draft, published.alice, "request_approval")
+    nora = build.make_user("nora")
+    build.make_membership(nora, published.acme, "approver", site=published.north)
+    listed = text(signed_in(nora).get("/admin/approvals/"))
+    assert ("In the north" in listed, "A slower cycle" in listed, acts(listed)) == (True, False, ["approve"])
+    assert "1 change waits for your approval" in text(signed_in(nora).get("/admin/"))
+    assert do(own, nora, "approve").status_code == 302
+    everything = text(signed_in(eve).get("/admin/approvals/"))
+    assert ("In the north" in everything, "A slower cycle" in everything) == (False, True)
 
 
 def test_a_no_is_shown_with_its_comment(published: build.Cast, draft: UUID, eve: Any) -> None:

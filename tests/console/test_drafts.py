@@ -98,6 +98,8 @@ def test_changes_gather_in_one_draft_which_is_previewed_and_published(published:
     ]
     bar = text(client.get(reverse("admin:console_effective", args=[edge.pk])))
     assert f"2 changes in your draft #{draft.number}" in bar
+    for page in ("/admin/", "/admin/fleet/", "/admin/history/"):
+        assert f"2 changes in your draft #{draft.number}" in text(client.get(page)), page
     shown = forecast(client, first["Location"])
     assert f"{PERIOD}</code> 1,000 → 3,000 on <strong>2 edges in 2 sites</strong>" in shown
     assert f"{PEAK}</code> 50,000 → 30,000 on <strong>1 edge in 1 site</strong>" in shown
@@ -113,6 +115,21 @@ def test_changes_gather_in_one_draft_which_is_previewed_and_published(published:
     with tenancy.scope([published.acme.pk]):
         assert Version.objects.get(edge=edge, number=2).change_set.reason == "Summer"
     assert "Summer" in text(client.get(reverse("admin:console_effective", args=[edge.pk])))
+
+
+def test_an_import_kept_as_a_draft_is_in_the_bar_and_gathers_nothing(
+    published: build.Cast, alice: Caller
+) -> None:
+    client, edge = signed_in(published.alice), published.acme_north
+    layer = {"scope": "edge", "target": edge.edge_id, "body": {"core_cycle": {"period_ms": 4000}}}
+    kept = alice(
+        "POST", "/organizations/acme/import", {"reason": "Moved", "layers": [layer], "publish": False}
+    )
+    assert kept.status_code == 201, kept.content
+    (draft,) = drafts(published)
+    assert f"1 change in your draft #{draft.number}" in text(client.get("/admin/"))
+    put(client, edge, PEAK, "set:edge", "30000")
+    assert len(drafts(published)) == 2
 
 
 def test_steps_are_taken_out_and_the_last_one_ends_the_draft(published: build.Cast) -> None:

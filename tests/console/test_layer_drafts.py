@@ -102,6 +102,23 @@ def test_a_layer_that_moved_meanwhile_loses_nothing_of_either(published: build.C
     assert (never.status_code, "not at 7" in text(never)) == (422, True)
 
 
+def test_what_was_typed_is_kept_on_top_of_what_others_published(published: build.Cast, alice: Caller) -> None:
+    client = signed_in(published.alice)
+    answer = alice("PUT", f"{ACME_LAYER}?reason=quieter", layer(4000), If_Match='"1"')
+    assert answer.status_code == 200
+    stale = posted(client, layer(1000, 42_000))
+    shown = text(stale)
+    assert (stale.status_code, "by alice, <time" in shown) == (422, True)
+    assert f"{PERIOD}</code>: 1,000 → 4,000" in shown
+    kept = text(posted(client, layer(1000, 42_000), "keep"))
+    assert 'name="revision" value="2"' in kept
+    assert f"set {PEAK} to 42000" in kept
+    assert f"set {PERIOD}" not in kept
+    assert "&quot;period_ms&quot;: 4000" in kept
+    mine = text(posted(client, layer(3000, 42_000), "keep"))
+    assert f"set {PERIOD} to 3000" in mine
+
+
 def drafted(cast: build.Cast) -> str:
     return reverse("admin:console_draft", args=[drafts(cast)[0].pk])
 

@@ -5,10 +5,10 @@ from uuid import uuid4
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from configs import adopting, publishing, signing
+from configs import adopting, holding, publishing, signing
 from configs.changes import Actor, Change, Operation
 from edges import tenancy
-from edges.models import EdgeEvent, Organization, TrustRoot
+from edges.models import Edge, EdgeEvent, Organization, TrustRoot
 from tests import build
 from tests.console.matrix.expectations import API, Call
 from tests.console.matrix.routes import Route
@@ -95,6 +95,10 @@ def grow(world: World) -> None:
             now=build.NOW,
             signer=signing.signer(),
         )
+    with tenancy.scope([acme.pk]):
+        more = list(Edge.objects.filter(edge_id__startswith="acme-more-"))
+    for edge in more:
+        holding.hold(edge=edge, reason="more", actor=Actor("more"), now=build.NOW)
 
 
 def test_no_call_takes_more_queries_in_a_larger_organization(trust: TrustRoot) -> None:

@@ -220,6 +220,9 @@ def test_a_file_is_imported_on_the_desk_as_a_draft(varied: build.Cast) -> None:
     answer = client.post("/admin/transfer/", form)
     assert answer.status_code == 302
     assert "set /core_cycle/period_ms to 3300" in text(client.get(answer["Location"]))
+    for more in ({"text": "typed for long"}, {"file": SimpleUploadedFile("a.json", b"typed for long")}):
+        bare = client.post("/admin/transfer/", {"organization": "acme", "reason": "", **more})
+        assert (bare.status_code, ">typed for long</textarea>" in text(bare)) == (422, True)
     bad = client.post("/admin/transfer/", {"organization": "acme", "reason": "x", "text": "{}"})
     assert (bad.status_code, "This is no export of layers" in text(bad)) == (422, True)
     half = {**file, "layers": [{"scope": "edge"}]}

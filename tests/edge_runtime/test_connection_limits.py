@@ -11,6 +11,7 @@ from edge_runtime.field import FieldDevice
 from edge_runtime.limits import LocalLimits
 from edge_runtime.settings import DeviceSettings
 from tests.edge_runtime.plant import Bench, Json, bench, body, device, fixed, site
+from tests.edge_runtime.test_commissioning import expecting, of, walked
 from tests.edge_runtime.wrapped import Wrapped
 
 LOCAL = LocalLimits(max_import_watts=4000, max_export_watts=500)
@@ -122,3 +123,19 @@ def test_a_battery_whose_power_is_unknown_stays_at_rest_behind_a_limited_connect
     health = plant.turn(3)
     assert plant.power() == 0
     assert [alarm["message"] for alarm in health["alarms"]] == ["power_undefined: the battery stays at 0 W"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "steps"),
+    [
+        (LocalLimits(), [0, 500, 0, -500, 0]),
+        (LocalLimits(max_import_watts=9000), [0, 500, 0]),
+        (LocalLimits(max_export_watts=9000), [0, -500, 0]),
+        (LOCAL, []),
+    ],
+)
+def test_a_step_test_without_a_meter_moves_nothing_towards_a_limit(
+    tmp_path: Path, limits: LocalLimits, steps: list[int]
+) -> None:
+    protocol, _ = walked(tmp_path, changes=expecting(meter_grid={"enabled": False}), limits=limits)
+    assert [step.asked_watts for step in of(protocol).steps] == steps

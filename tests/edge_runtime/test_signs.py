@@ -1,5 +1,6 @@
 """The alarm that catches a wrong sign: raised when the grid moves with the set-point, and not by the load."""
 
+import copy
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from edge_runtime.interval import Interval
 from edge_runtime.limits import LocalLimits
 from edge_runtime.settings import DeviceSettings
 from edge_runtime.signs import SignWatch
-from tests.edge_runtime.plant import bench, body, only
+from tests.edge_runtime.plant import Bench, Json, bench, body, device, only
 from tests.edge_runtime.test_controllers import inputs
 from tests.edge_runtime.wrapped import Wrapped
 
@@ -119,7 +120,9 @@ class Turned(Wrapped):
         self.real.write([(point, -value if point == "SetActivePower" else value) for point, value in writes])
 
 
-def test_a_battery_with_a_wrong_sign_raises_the_alarm_in_the_core(tmp_path: Path) -> None:
+@pytest.fixture
+def turned(tmp_path: Path) -> Bench:
+    """Balancing over a battery whose sign is wrong, until the alarm stands."""
     plant = bench(tmp_path)
 
     class Field:
@@ -129,4 +132,41 @@ def test_a_battery_with_a_wrong_sign_raises_the_alarm_in_the_core(tmp_path: Path
 
     plant.core = Core(Devices(Field(), LocalLimits()), LocalLimits())
     plant.load(body(**only("ctrlBalancing0")))
-    assert "_wrong_sign_bms_main" in [alarm["id"] for alarm in plant.turn(15)["alarms"]]
+    assert alarms(plant.turn(15)) == ["_wrong_sign_bms_main"]
+    return plant
+
+
+def alarms(health: Json) -> list[str]:
+    return [alarm["id"] for alarm in health["alarms"]]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        device("inverter_pv", connection={"timeout_ms": 900}),
+        device("bms_main", limits={"max_charge_w": 4800, "max_discharge_w": 4800}),
+        device("meter_grid", connection={"timeout_ms": 900}),
+    ],
+    ids=["another device", "a limit", "a timeout"],
+)
+def test_an_edit_that_does_not_touch_the_sign_leaves_its_alarm(turned: Bench, edit: Json) -> None:
+    turned.load(body(2, **only("ctrlBalancing0"), **edit))
+    assert alarms(turned.turn(200)) == ["_wrong_sign_bms_main"]
+
+
+def test_a_battery_or_a_meter_that_is_read_otherwise_is_judged_anew(turned: Bench) -> None:
+    made = body(2, **only("ctrlBalancing0"))
+    profile = copy.deepcopy(made["profiles"]["sunspec_meter"])
+    (power,) = [point for point in profile["points"] if point["name"] == "ActivePower"]
+    power["invert"] = True
+    turned.load({**made, "profiles": {**made["profiles"], "sunspec_meter": profile}})
+    assert alarms(turned.turn()) == []
+
+
+def test_another_meter_begins_another_judgement() -> None:
+    watch = SignWatch()
+    for step in range(8):
+        watch.note(("bms", "meter"), grid=500.0 * step, ess=500.0 * (step - 1), sent=500.0 * step)
+    assert watch.wrong() != {}
+    watch.note(("bms", "other"), grid=0.0, ess=0.0, sent=500.0)
+    assert watch.wrong() == {}

@@ -43,6 +43,7 @@ ACTS = {
     "retry": "rollback",
     "apply": "publish",
     "hold": "rollback",
+    "review": "rollback",
     "release": "rollback",
     "token": "manage_keys",
 }
@@ -174,6 +175,7 @@ SITE: dict[str, dict[str, Page]] = {
     # Lists of what is theirs; whose memberships ended sees empty ones.
     "admin/fleet/": _both(ANYBODY, NO_POST),
     "admin/alerts/": _both(ANYBODY, NO_POST),
+    "admin/holds/": _both(ANYBODY, NO_POST),
     "admin/service-levels/": _both(ANYBODY, NO_POST),
     ALERT: _both(Page("read", foreign=MISSING), NO_POST),
     f"{ALERT}act/<str:verb>/": _both(
@@ -184,12 +186,14 @@ SITE: dict[str, dict[str, Page]] = {
     "admin/history/": _both(ANYBODY, NO_POST),
     "admin/values/": _both(ANYBODY, NO_POST),
     ROLLOUT: _both(Page("read", foreign=MISSING), NO_POST),
+    f"{ROLLOUT}targets/": _both(Page("read", foreign=MISSING), NO_POST),
     f"{ROLLOUT}act/<str:name>/": _both(
         Page("rollback", foreign=MISSING), Page("rollback", frozenset({302, 422}), foreign=MISSING)
     ),
     "admin/change-sets/<uuid:change_set>/act/<str:deed>/": _both(
         Page("edit", foreign=MISSING), Page("edit", frozenset({422}), foreign=MISSING)
     ),
+    "admin/approvals/": _both(ANYBODY, NO_POST),
     "admin/approvals/<str:org>/": _both(
         Page("read", foreign=MISSING), Page("manage_edges", LOGIN, foreign=MISSING)
     ),

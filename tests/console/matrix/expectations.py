@@ -53,6 +53,10 @@ def reads(**more: Any) -> dict[str, Call]:
     return {"GET": Call("read", **more), "HEAD": Call("read", **more)}
 
 
+def reviewed(values: Mapping[str, str]) -> dict[str, str]:
+    return {**why(values), "until": "2099-01-01T00:00:00Z"}
+
+
 def why(_: Mapping[str, str]) -> dict[str, str]:
     return {"reason": "matrix"}
 
@@ -275,6 +279,9 @@ API: dict[str, dict[str, Call]] = {
     f"{EDGE}/retry": {"POST": Call("rollback", CREATED, body=why)},
     f"{EDGE}/apply": {"POST": Call("publish", frozenset({202}), body=why)},
     f"{EDGE}/hold": {"POST": Call("rollback", CREATED, body=why)},
+    f"{EDGE}/hold/review": {
+        "POST": Call("rollback", frozenset({409}), body=reviewed)
+    },
     f"{EDGE}/release": {"POST": Call("rollback", frozenset({409}), body=why)},
 }  # fmt: skip
 # Parameters that name something of an organization; the others are numbers within it.
