@@ -83,6 +83,8 @@ class Core:
     def load(self, document: Document) -> None:
         """Take in a document at a cycle boundary; only the sections that differ touch anything."""
         changed = document.differs(self._document)
+        self._devices.period_s = document.period_ms / 1000
+        self._devices.within_s = document.supervisor["watchdog_timeout_ms"] / 1000 / WAITS_IN_A_WATCHDOG
         if "modbus_devices" in changed or "profiles" in changed:
             before = {name: device.settings for name, device in self._devices.by_id.items()}
             given_up = self._devices.load(document.devices, document.profiles)
@@ -93,7 +95,6 @@ class Core:
             self._roster.load(document.sections["scheduler"], document.controllers)
         if "alarms" in changed:
             self._alarms.load(document.alarms)
-        self._devices.within_s = document.supervisor["watchdog_timeout_ms"] / 1000 / WAITS_IN_A_WATCHDOG
         self._document = document
         self._safe_states = None
         self._failed_turns = 0
@@ -109,13 +110,14 @@ class Core:
         self._set_points.look_after(self._devices.by_id)
         self._roster.bind(self._devices.by_id)
         if document.safe_mode and not (self._safe_states and all(self._safe_states.values())):
-            self._safe_states = self._devices.write_safe_states(insist=self._safe_states is None)
+            insist = self._safe_states is None
+            self._safe_states = self._devices.write_safe_states(insist=insist, in_cycle=True)
         unsafe = self._drive(image, turn.go_on)
         unsafe |= self._switchboard.switch(
             self._roster.switching, self._devices.by_id, image, go_on=turn.go_on
         )
         turn.go_on()
-        unsafe |= self._not_let_go()
+        unsafe |= self._not_let_go() | self._not_heard()
         own = unsafe | self._devices.alarms() | self._signs.wrong() | _overrunning(turn, document)
         self._active_alarms = self._alarms.judge(self._channels(image, turn), turn.now_s, turn.now_at, own)
         self._count_failures(document)
@@ -250,7 +252,9 @@ class Core:
     def _let_go(self, ess: Device) -> None:
         """No controller drives it any more: its safe state once, then hands off."""
         self._signs.forget(ess.device_id)
-        if ess.owed and ess.write_safe_state(insist=False):
+        if ess.owed:
+            ess.write_safe_state(insist=False)
+        if not ess.owed:
             self._set_points.forget([ess.device_id])
 
     def _not_let_go(self) -> dict[str, tuple[str, str]]:
@@ -263,6 +267,18 @@ class Core:
             )
             for name, device in self._devices.by_id.items()
             if device.owed and name not in driven
+        }
+
+    def _not_heard(self) -> dict[str, tuple[str, str]]:
+        """Devices that a controller drives and that did not answer their last write, whatever they read."""
+        driven = self._roster.driven
+        return {
+            f"_write_failed_{name}": (
+                f"{name}/ActivePower",
+                f"{name} takes no writes ({device.unheard}): its safe state is tried now and then",
+            )
+            for name, device in self._devices.by_id.items()
+            if device.unheard is not None and name in driven
         }
 
     def _channels(self, image: Image, turn: Turn) -> dict[str, float | None]:

@@ -150,6 +150,7 @@ class Cycle:
         self._document = document
         self._measure = replace(self._measure, period_ms=document.period_ms)
         self._core.load(document)
+        self.alive_s = self._clocks.monotonic_s()
         self._loaded = Loaded(document.version, offered, self._begun)
         return True
 

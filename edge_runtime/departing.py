@@ -52,13 +52,16 @@ class Departing:
     def devices(self) -> list[Device]:
         return list(self._since_s)
 
-    def leave(self, devices: Iterable[Device], now_s: float) -> None:
-        """The safe states of devices that the document gives up; what does not work is kept for later."""
+    def leave(self, devices: Iterable[Device], now_s: float, within_s: float) -> None:
+        """The safe states of devices that the document gives up; what does not work is kept for later.
+
+        The cycle waits for them, but not longer than `within_s`: its watchdog goes on.
+        """
         writable: list[Device] = []
         rest: list[Device] = []
         for device in devices:
             (writable if _can_be_left_safe(device) else rest).append(device)
-        written = write_safe(writable, insist=True, within_s=LEAVE_WITHIN_S)
+        written = write_safe(writable, insist=True, within_s=min(LEAVE_WITHIN_S, within_s))
         for device in writable:
             if written[device.device_id]:
                 rest.append(device)

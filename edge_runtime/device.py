@@ -7,16 +7,14 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from itertools import chain
-from typing import Any, Final
+from typing import Any
 
 from edge_protocol.instants import format_instant
 from edge_runtime.blocks import Block
 from edge_runtime.field import FieldDevice, FieldError, UnreachableError
+from edge_runtime.second_look import SecondLook
 from edge_runtime.settings import SET_POINT, DeviceSettings
-
-RETRY_STEP_S: Final = 2.0
-RETRY_CAP_S: Final = 300.0
-
+from edge_runtime.writing import Beside, Pen, back_off_s
 
 Book = Callable[["Device"], None]
 """Told when a device begins to owe a safe state (`owed`), and when it owes none any more."""
@@ -34,22 +32,31 @@ class Device:
     `meetings` counts how often it was met anew: what was written before may be gone since.
     """
 
-    def __init__(self, settings: DeviceSettings, device: FieldDevice, book: Book = forget) -> None:
+    def __init__(
+        self,
+        settings: DeviceSettings,
+        device: FieldDevice,
+        book: Book = forget,
+        beside: Beside | None = None,
+    ) -> None:
         self.settings = settings
         self.owed = False
-        self.is_late = False
+        self.is_late = self._is_known = False
         self._device = device
         self._book = book
         self._lock = threading.Lock()
+        self._pen = Pen(beside)
         self._values: dict[str, float | None] = dict.fromkeys(chain(*settings.fast, *settings.slow))
         self.meetings = 0
         self._failures = self._errors = self._next_slow = 0
         self._now_s = self._retry_at_s = 0.0
         self._last_read_at: datetime | None = None
+        self._last_read_s = -math.inf
         self._session: int | None = None
         self._serial_error: str | None = None
         self._trouble: str | None = "not read yet"
         self._wrong: dict[str, str] = {}
+        self._second_look = SecondLook()
         self._refused: str | None = None
         self.refusal: str | None = None
         self.rests = False
@@ -70,7 +77,22 @@ class Device:
     @property
     def was_read(self) -> bool:
         """It answered the last time that it was asked; others are probed now and then."""
-        return self._last_read_at is not None and self._failures == 0
+        known = self._last_read_at is not None and self._session is not None
+        return (known or self._is_known) and self._failures == 0
+
+    def take_over(self, before: Device) -> None:
+        """The same device with other settings: what it owes stays, and it is waited for if it answered."""
+        self.owed, self._is_known = before.owed, before.was_read
+
+    @property
+    def is_writing(self) -> bool:
+        """A write is under way that the cycle does not wait for any longer."""
+        return self._pen.is_busy
+
+    @property
+    def unheard(self) -> str | None:
+        """Why its last write got no answer, however well it can be read, or None."""
+        return self._pen.unheard
 
     def is_due(self, now_s: float) -> bool:
         return now_s >= self._retry_at_s
@@ -98,6 +120,9 @@ class Device:
             if now_s < self._retry_at_s:
                 return
             values: dict[str, float | None] = {}
+            self._is_known = False
+            if self._device.missing() and self._second_look.is_due(now_s):
+                self._meet_anew()
             try:
                 self._identify()
                 for block in (*self.settings.fast, *self._slow_turn()):
@@ -106,16 +131,27 @@ class Device:
                 self._failed(str(error))
             else:
                 self._failures = 0
-                self._last_read_at = now_at
+                self._last_read_at, self._last_read_s = now_at, now_s
                 self._trouble = self._take(values)
+
+    def expire(self, now_s: float, period_s: float) -> None:
+        """Values of a failing device are undefined after so many periods: a failure may take longer."""
+        if self._failures and now_s - self._last_read_s > (self.settings.invalidate_after - 0.5) * period_s:
+            self._invalidate()
 
     def write_power(self, watts: int) -> bool:
         """Send a set-point under its reversion time; False when the device may not be written or fails.
+
+        False as well while it has not answered (`is_writing`). A device that did not take its last write
+        (`unheard`) gets its safe state first, and that only now and then.
 
         The reversion time goes first: no set-point stands for a moment without it. A device that refuses one
         (`refusal` says why) gets its safe state (`rests`), and again before each further try: the reversion
         time of a refused set-point must not keep the one before it alive.
         """
+        return self._tell(lambda: self._write_power(watts))
+
+    def _write_power(self, watts: int) -> bool:
         if self.refusal is not None:
             self.rests = self._rest()
             if not self.rests:
@@ -132,10 +168,15 @@ class Device:
 
     def write_switch(self, point: str, *, on: bool) -> bool:
         """Switch one output; False when the device may not be written or fails."""
-        return self._drive([(point, float(on))])
+        return self._tell(lambda: self._drive([(point, float(on))]))
 
     def write_safe_state(self, *, insist: bool = True) -> bool:
         """The profile's safe writes, or 0 W; True when none are needed. `insist` asks a failing one too."""
+        if insist:
+            return self._leave_safe(insist=True)
+        return self._tell(lambda: self._leave_safe(insist=False), safe=True)
+
+    def _leave_safe(self, *, insist: bool) -> bool:
         if not self._rest(insist=insist):
             return False
         self.refusal = None
@@ -145,14 +186,14 @@ class Device:
         return True
 
     def leave(self, now_s: float) -> bool:
-        """One more try of the safe state, unless the device is being left alone after a failure."""
+        """One more try of the safe state, unless it is left alone after a failure. Takes its time."""
         self._now_s = now_s
-        return self.write_safe_state(insist=False)
+        return self._pen.is_due(now_s) and self._leave_safe(insist=False)
 
     @property
     def trouble(self) -> str:
         """Why the last write did not reach it."""
-        return self._serial_error or self._refused or self._trouble or "its answer is late"
+        return self._serial_error or self._refused or self.unheard or self._trouble or "its answer is late"
 
     def close(self) -> None:
         self._device.close()
@@ -161,9 +202,11 @@ class Device:
         missing = self._device.missing()
         lacks = [f"{point}: {why}" for point, why in missing.items()]
         late = "its answer is late" if self.is_late else None
-        detail = self._serial_error or late or self._trouble or "; ".join(lacks)
+        unheard = f"it does not take writes: {self.unheard}" if self.unheard else None
+        detail = self._serial_error or late or unheard or self._trouble or "; ".join(lacks)
         fast = any(point in missing for point in chain(*self.settings.fast))
-        ok = self.answers and self._serial_error is None and self._trouble is None and not fast
+        well = self._serial_error is None and self._trouble is None and unheard is None
+        ok = self.answers and well and not fast
         return {
             "ok": ok,
             "last_read_at": format_instant(self._last_read_at) if self._last_read_at else None,
@@ -176,7 +219,7 @@ class Device:
         """What ails it, in the order in which `detail` says it."""
         if self._serial_error is not None:
             return "identity"
-        if self.is_late or not self.answers:
+        if self.is_late or not self.answers or self.unheard:
             return "silent"
         return "value" if self._wrong else "refusal" if self._trouble is not None else "point"
 
@@ -200,6 +243,21 @@ class Device:
             self.owed = True
             self._book(self)
         return self._write(writes, insist=False)
+
+    def _tell(self, write: Callable[[], bool], *, safe: bool = False) -> bool:
+        """Beside the cycle where that can be. What is not heard is not repeated before its time."""
+        if self._pen.unheard is None:
+            return self._pen.run(write)
+        if not self._pen.is_due(self._now_s):
+            return False
+        return self._pen.run(self._recover) and safe
+
+    def _recover(self) -> bool:
+        """The safe state comes first: whatever it took of what it did not answer ends here."""
+        if not self._leave_safe(insist=False):
+            return False
+        self.meetings += 1
+        return True
 
     def _rest(self, *, insist: bool = False) -> bool:
         writes = list(self.settings.safe_writes)
@@ -232,22 +290,40 @@ class Device:
                 return False
             self._device.write(writes)
         except UnreachableError as error:
-            self._failed(str(error))
+            self._errors += 1
+            self._meet_anew()
+            self._pen.failed(str(error), self._now_s)
             return False
         except FieldError as error:
             self._errors += 1
             self._trouble = self._refused = str(error)
+            self._pen.heard()
             return False
+        self._pen.heard()
         return True
 
     def _failed(self, why: str) -> None:
         self._failures += 1
         self._errors += 1
-        self._session = None
-        self._retry_at_s = self._now_s + min(RETRY_STEP_S * self._failures, RETRY_CAP_S)
+        self._meet_anew()
+        self._second_look = SecondLook()
         self._trouble = why
         if self._failures >= self.settings.invalidate_after:
-            self._values = dict.fromkeys(self._values)
+            self._invalidate()
+        # What still stands in the image is asked for every cycle; who has nothing in it is left alone.
+        at_once = math.isfinite(self._last_read_s)
+        self._retry_at_s = (
+            math.nextafter(self._now_s, math.inf) if at_once else self._now_s + back_off_s(self._failures)
+        )
+
+    def _invalidate(self) -> None:
+        self._values = dict.fromkeys(self._values)
+        self._last_read_s = -math.inf
+
+    def _meet_anew(self) -> None:
+        """Before it is asked for anything else: who answers then may be another device on the same line."""
+        self._session = None
+        self._device.doubt()
 
     def _take(self, values: dict[str, float | None]) -> str | None:
         """A value outside its valid range is no value: it becomes undefined, and the device is not well.

@@ -14,6 +14,7 @@ from edge_runtime.ledger import Ledger
 from edge_runtime.limits import LocalLimits
 from edge_runtime.polling import PROBE_PATIENCE_S, Polling
 from edge_runtime.settings import DeviceSettings, settings_of
+from edge_runtime.writing import SHARE_OF_A_PERIOD, Beside
 
 
 class DocumentDeviceError(Exception):
@@ -34,6 +35,7 @@ class Devices:
     """
 
     within_s = math.inf
+    period_s = math.inf
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Devices:
         ledger: Ledger | None = None,
         *,
         patience_s: float = PROBE_PATIENCE_S,
+        write_share: float = SHARE_OF_A_PERIOD,
         may_hang: bool = True,
     ) -> None:
         self._field = field
@@ -51,6 +54,8 @@ class Devices:
         self._devices: dict[str, Device] = {}
         self._departing = Departing()
         self._refused: dict[str, str] = {}
+        self._write_share = write_share
+        self._beside = None if may_hang else Beside()
         self._polling = Polling(patience_s=patience_s, may_hang=may_hang)
         self._now_s = 0.0
 
@@ -71,7 +76,7 @@ class Devices:
             for name, device in before.items()
             if name not in wanted or wanted[name].control != device.settings.control
         }
-        self._departing.leave(given_up.values(), self._now_s)
+        self._departing.leave(given_up.values(), self._now_s, self.within_s)
         for name, settings in wanted.items():
             kept = before.get(name) if name not in given_up else None
             self._devices[name] = self._device(settings, kept)
@@ -86,14 +91,20 @@ class Devices:
     def poll(self, now_s: float, now_at: datetime) -> None:
         """Read every bus once; what a driver throws comes out here."""
         self._now_s = now_s
-        self._polling.read(now_s, now_at, self.within_s)
+        part_s = self._write_share * self.period_s
+        if self._beside is not None:
+            self._beside.patience_s, self._beside.longest_s = part_s, self.within_s
+        self._polling.read(now_s, now_at, self.within_s, part_s)
         departed = (lambda: self._departing.retry(now_s)) if self._departing.devices else None
         self._polling.probe(now_s, now_at, departed)
+        for device in self._devices.values():
+            device.expire(now_s, self.period_s)
 
-    def write_safe_states(self, *, insist: bool = True) -> dict[str, bool]:
-        """Every device's safe state: which were written, which could not be."""
+    def write_safe_states(self, *, insist: bool = True, in_cycle: bool = False) -> dict[str, bool]:
+        """Every device's safe state: which were written, which could not be, or not yet within a cycle."""
         departed = self._departing.devices if insist else []
-        return write_safe([*departed, *self._devices.values()], insist=insist)
+        within_s = self.within_s if in_cycle and self._beside is not None else None
+        return write_safe([*departed, *self._devices.values()], insist=insist, within_s=within_s)
 
     def alarms(self) -> dict[str, tuple[str, str]]:
         """Of devices that could not be left safe, and of those that are others than expected."""
@@ -113,6 +124,8 @@ class Devices:
 
     def close(self) -> None:
         self._polling.close()
+        if self._beside is not None:
+            self._beside.close()
         for device in [*self._devices.values(), *self._departing.devices]:
             device.close()
 
@@ -141,11 +154,12 @@ class Devices:
         return settings
 
     def _device(self, settings: DeviceSettings, before: Device | None) -> Device:
-        if before is not None and before.settings == settings:
+        if before is not None and before.settings.is_but_for_limits(settings):
+            before.settings = settings
             return before
-        device = Device(settings, self._field.device(settings), self._ledger.book)
+        device = Device(settings, self._field.device(settings), self._ledger.book, self._beside)
         if before is not None:
-            device.owed = before.owed
+            device.take_over(before)
             before.close()
         return device
 

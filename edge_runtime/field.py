@@ -34,7 +34,7 @@ class PowerRating:
 
 
 class FieldDevice(Protocol):
-    """One device on its bus. All but the last three calls may raise FieldError and take the bus's time."""
+    """One device on its bus. All but the last four calls may raise FieldError and take the bus's time."""
 
     def session(self) -> int:
         """Be connected. Another number than before: what answers now may be another device."""
@@ -47,6 +47,9 @@ class FieldDevice(Protocol):
 
     def write(self, writes: Sequence[tuple[str, float]]) -> None:
         """Points with their values, in this order, all in one go."""
+
+    def doubt(self) -> None:
+        """Forget where its points stand: the next session finds out anew, for it may be another device."""
 
     def power_rating(self) -> PowerRating | None:
         """What was last read; costs nothing."""

@@ -148,6 +148,9 @@ class HouseDevice:
         self._answer()
         return self._site.serial
 
+    def doubt(self) -> None:
+        """It has no places."""
+
     def power_rating(self) -> PowerRating | None:
         rating = self._site.battery
         return PowerRating(rating.max_charge_watts, rating.max_discharge_watts) if rating else None
@@ -205,6 +208,9 @@ class AbsentDevice:
 
     def serial(self) -> str:
         raise UnreachableError(f"{self._id} does not answer")
+
+    def doubt(self) -> None:
+        """It has no places."""
 
     def power_rating(self) -> PowerRating | None:
         return None

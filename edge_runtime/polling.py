@@ -57,15 +57,21 @@ class Polling:
             self._pool.shutdown(wait=False)
             self._pool = None
 
-    def read(self, now_s: float, now_at: datetime, within_s: float) -> None:
-        """Every device that answered the last time. Errors: what a driver throws."""
+    def read(self, now_s: float, now_at: datetime, within_s: float, behind_s: float) -> None:
+        """Every device that answered the last time. Errors: what a driver throws.
+
+        On a bus where a write is still under way since the last cycle it is waited for `behind_s` at most.
+        """
         pool = self._workers()
         for bus, devices in self._buses.items():
             well = [device for device in devices if device.was_read]
             if well and bus not in self._reads:
                 self._reads[bus] = Work(well, pool.submit(_poll, well, now_s, now_at))
-        ends = [work.end for work in self._reads.values()]
+        occupied = {bus for bus, devices in self._buses.items() if any(one.is_writing for one in devices)}
+        ends = [work.end for bus, work in self._reads.items() if bus not in occupied]
         wait(ends, timeout=None if self._may_hang or math.isinf(within_s) else within_s)
+        behind_a_write = [work.end for bus, work in self._reads.items() if bus in occupied]
+        wait(behind_a_write, timeout=behind_s)
         for bus, work in list(self._reads.items()):
             late = not work.end.done()
             for device in work.devices:

@@ -47,14 +47,21 @@ class SetPoints:
         Errors: what `go_on` raises, before anything is written and before anything is noted of it.
         """
         go_on()
-        if not ess.answers:
-            return {}
-        taken = ess.write_power(watts)
+        if not ess.owed:
+            self.forget([ess.device_id])
+        asked = ess.answers
+        taken = asked and ess.write_power(watts)
         go_on()
         if taken:
             self._told[ess.device_id], self._stands[ess.device_id] = watts, ess.meetings
             return {}
+        if ess.unheard is None and not asked:
+            return {}
         self._stands.pop(ess.device_id, None)
+        if ess.refusal is None and ess.owed:
+            self._told[ess.device_id] = max(self.at_worst(ess.device_id), watts, key=abs)
+        if ess.is_writing and ess.unheard is None:
+            return {}
         why = ess.refusal or str(ess.health().get("detail", f"{ess.device_id} does not answer"))
         for post in posts:
             if post.state == "ok":

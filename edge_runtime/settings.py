@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from edge_runtime.blocks import Block, blocks_of
@@ -33,6 +33,10 @@ class DeviceSettings:
     reversion: tuple[str, float] | None
     entry: Mapping[str, Any] = field(compare=False, repr=False)
     profile: Mapping[str, Any] = field(compare=False, repr=False)
+
+    def is_but_for_limits(self, other: DeviceSettings) -> bool:
+        """Whether the same connection and points are meant: limits are the controllers' affair alone."""
+        return replace(self, limits=other.limits) == other
 
     @property
     def takes_set_points(self) -> bool:

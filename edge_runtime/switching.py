@@ -121,6 +121,8 @@ class Switchboard:
             return None
         outputs.written[point] = None
         if not device.write_switch(point, on=on):
+            if device.is_writing and device.unheard is None:
+                return None
             return str(device.health().get("detail", f"{point} was not taken"))
         outputs.written[point] = on
         words = ("on", "off") if on else ("off", "on")

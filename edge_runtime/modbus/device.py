@@ -71,6 +71,9 @@ class ModbusDevice:
             self._missing[place.name] = error.reason
             return ""
 
+    def doubt(self) -> None:
+        self._laid_out = False
+
     def power_rating(self) -> PowerRating | None:
         charge, discharge = self._rating.get(MAX_CHARGE), self._rating.get(MAX_DISCHARGE)
         return PowerRating(
@@ -82,7 +85,7 @@ class ModbusDevice:
     def missing(self) -> Mapping[str, str]:
         polled = self._polled()
         unknown = dict.fromkeys(polled - self._settings.points.keys(), "the profile has no such point")
-        return {name: why for name, why in self._missing.items() if name in polled} | unknown
+        return {name: why for name, why in dict(self._missing).items() if name in polled} | unknown
 
     def read(self, points: Sequence[str]) -> Mapping[str, float | None]:
         places = [self._places[name] for name in points if name in self._places]
@@ -109,6 +112,7 @@ class ModbusDevice:
     def _lay_out(self) -> None:
         points = self._settings.points.values()
         self._places, self._missing, self._exponents = {}, {}, {}
+        self._read_apart = set()
         self._largest_watts = None
         models = []
         if any("sunspec" in point for point in points):

@@ -76,7 +76,8 @@ class Place:
     def registers(self, value: float, exponent: int | None) -> list[int]:
         """A number as registers, cut towards zero: a limit is never exceeded by rounding.
 
-        Errors: RefusedError for what does not fit the point's type or its valid range.
+        Errors: RefusedError for what does not fit the point's type or its valid range, and for the word that
+        means "not implemented" in SunSpec: a device might take it for a number.
         """
         low, high = self.valid
         if not low <= value <= high:
@@ -87,9 +88,12 @@ class Place:
         if self.is_bit:
             return [int(bool(raw))]
         try:
-            data = struct.pack(_FORMATS[self.kind], raw if self.kind == "float32" else _cut(raw))
+            word = raw if self.kind == "float32" else _cut(raw)
+            data = struct.pack(_FORMATS[self.kind], word)
         except (struct.error, OverflowError) as error:
             raise RefusedError(f"{self.name} cannot be {value:g}: it does not fit {self.kind}") from error
+        if self._not_implemented(word):
+            raise RefusedError(f"{self.name} cannot be {value:g}: that word means that there is no value")
         words = list(struct.unpack(f">{len(data) // 2}H", data))
         return words[::-1] if self.word_order == "little" else words
 

@@ -17,6 +17,7 @@ MARKER: Final = [0x5375, 0x6E53]
 BASES: Final = (40000, 50000, 0)
 END: Final = 0xFFFF
 MOST_MODELS: Final = 200
+LAST_REGISTER: Final = 0xFFFF
 HEADER_REGISTERS: Final = 2
 
 Read = Callable[[int, int], list[int]]
@@ -46,6 +47,8 @@ def discover(read: Read, base: int | None) -> list[ModelAt]:
             return models
         models.append(ModelAt(header[0], address, header[1]))
         address += HEADER_REGISTERS + header[1]
+        if address >= LAST_REGISTER:
+            raise RefusedError(f"its SunSpec model {header[0]} would end behind the last register")
     raise RefusedError(f"more than {MOST_MODELS} SunSpec models: no end marker")
 
 

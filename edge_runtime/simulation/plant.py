@@ -87,6 +87,9 @@ class PlantDevice:
     def serial(self) -> str:
         return "" if self._device is None else self._device.serial
 
+    def doubt(self) -> None:
+        """It has no places."""
+
     def power_rating(self) -> PowerRating | None:
         rating = None if self._battery is None else self._battery.rating
         return None if rating is None else PowerRating(rating.max_charge_watts, rating.max_discharge_watts)

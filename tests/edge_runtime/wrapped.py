@@ -24,6 +24,9 @@ class Wrapped:
     def write(self, writes: Sequence[tuple[str, float]]) -> None:
         self.real.write(writes)
 
+    def doubt(self) -> None:
+        self.real.doubt()
+
     def power_rating(self) -> PowerRating | None:
         return self.real.power_rating()
 

@@ -24,6 +24,8 @@ class Asked:
     fc: int
     address: int
     count: int
+    words: tuple[int, ...] = ()
+    """What a write of registers brings."""
 
     def reply(self, pdu: bytes, transaction: int | None = None) -> bytes:
         number = self.transaction if transaction is None else transaction
@@ -31,6 +33,12 @@ class Asked:
 
     def registers(self, *words: int) -> bytes:
         return self.reply(struct.pack(f">BB{len(words)}H", self.fc, 2 * len(words), *words))
+
+    def done(self) -> bytes:
+        """The answer to a write of registers."""
+        return self.reply(
+            struct.pack(">BHH", self.fc, self.address, self.words[0] if self.fc == 6 else self.count)
+        )
 
     def exception(self, code: int) -> bytes:
         return self.reply(bytes([self.fc | 0x80, code]))
@@ -60,7 +68,10 @@ class Scripted:
                 transaction, _, length, unit_id = struct.unpack(">HHHB", header)
                 pdu = await reader.readexactly(length - 1)
                 fc, address, count = struct.unpack(">BHH", pdu[:5])
-                asked = Asked(len(self.asked), time.monotonic(), transaction, unit_id, fc, address, count)
+                words = _words(fc, count, pdu)
+                asked = Asked(
+                    len(self.asked), time.monotonic(), transaction, unit_id, fc, address, count, words
+                )
                 self.asked.append(asked)
                 answer = self.answer(asked)
                 if answer == HANG_UP:
@@ -68,6 +79,12 @@ class Scripted:
                 if answer is not None:
                     writer.write(answer)
         writer.close()
+
+
+def _words(fc: int, count: int, pdu: bytes) -> tuple[int, ...]:
+    if fc == 6:
+        return (count,)
+    return struct.unpack(f">{count}H", pdu[6:]) if fc == 16 else ()
 
 
 @contextlib.contextmanager

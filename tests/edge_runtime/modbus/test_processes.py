@@ -108,6 +108,22 @@ def test_a_device_too_slow_for_the_period_is_an_overrun(tmp_path: Path) -> None:
         assert health["devices"]["bms_main"]["ok"] is True
 
 
+def test_leaving_a_device_that_hangs_takes_no_longer_than_the_watchdog_allows(tmp_path: Path) -> None:
+    core = {"core_cycle": {"period_ms": 400, "supervisor": {"watchdog_timeout_ms": 1500}}}
+    hung = modbus_site(bms_main={"defect": {"kind": "hang", "after_s": 1.0}})
+    patient = device("bms_main", connection={"timeout_ms": 20_000})
+    first = body(1, **core, **patient, scheduler={"controllers": [fixed(500)]})
+    with simulated_site(tmp_path, hung) as site, modbus_runtime(tmp_path, first, site) as runtime:
+        runtime.until(lambda health: health["set_points"].get("bms_main") == 500)
+        runtime.until(lambda health: not health["devices"]["bms_main"]["ok"])
+        gone = [entry for entry in DEMO["modbus_devices"] if entry["device_id"] != "bms_main"]
+        runtime.offer(body(2, **core, modbus_devices=gone, scheduler={"controllers": []}))
+        health = runtime.until(lambda health: health["version"] == 2)
+        assert health["failure"] is None
+        assert health["cycle"]["restarts"] == 0
+        assert "_left_unsafe_bms_main" in [alarm["id"] for alarm in health["alarms"]]
+
+
 def test_a_recorded_day_passes_faster_than_real_time_on_request(tmp_path: Path) -> None:
     with (
         simulated_site(tmp_path, EXAMPLE, "--speed", "600") as site,

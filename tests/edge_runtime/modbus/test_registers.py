@@ -97,11 +97,22 @@ def test_a_value_without_its_scale_factor_is_undefined_and_cannot_be_written() -
         ("int16", 101, {"valid_max": 100}),
         ("int16", -1, {"valid_min": 0}),
         ("int16", math.nan, {}),
+        ("int16", math.inf, {}),
+        ("int16", -32_768, {}),
+        ("uint16", 65_535, {}),
+        ("enum16", 65_535, {}),
+        ("int32", -(2**31), {}),
+        ("uint32", 2**32 - 1, {}),
     ],
 )
 def test_what_does_not_fit_is_refused(kind: str, value: float, more: dict[str, float]) -> None:
     with pytest.raises(RefusedError):
         _place(kind, scaled=False, **more).registers(value, None)
+
+
+def test_a_plain_map_has_no_word_for_not_implemented() -> None:
+    at = place(point("Value", 0, "int16", access="RW", write_fc=16), "big", 0, 1, None)
+    assert at.registers(-32_768, None) == [0x8000]
 
 
 def test_words_may_come_little_end_first() -> None:
@@ -161,6 +172,13 @@ def test_a_base_address_of_the_profile_is_tried_first() -> None:
 
 def test_models_without_an_end_are_given_up_on() -> None:
     words = dict.fromkeys(range(40000, 41000), 0) | {40000: 0x5375, 40001: 0x6E53}
+    with pytest.raises(RefusedError):
+        discover(_reader(words), None)
+
+
+def test_a_model_that_ends_behind_the_last_register_is_refused() -> None:
+    """As when the answer to another request is taken for a header: it must not end the core cycle."""
+    words = {40000: 0x5375, 40001: 0x6E53, 40002: 0x5375, 40003: 0x6E53}
     with pytest.raises(RefusedError):
         discover(_reader(words), None)
 

@@ -32,6 +32,7 @@ class Yard:
     ledger: Path | None = None
     limits: LocalLimits = field(default_factory=LocalLimits)
     patience_s: float = 10.0  # a loaded machine may be slow; what hangs says less
+    write_share: float = 20.0  # of a period, for the same reason
     core: Core = field(init=False)
     devices: Devices = field(init=False)
 
@@ -45,6 +46,7 @@ class Yard:
             self.limits,
             Ledger(self.ledger),
             patience_s=self.patience_s,
+            write_share=self.write_share,
             may_hang=False,
         )
         self.core = Core(self.devices, self.limits)
