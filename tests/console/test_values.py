@@ -141,4 +141,4 @@ def test_the_queries_do_not_grow(exception: build.Cast) -> None:
     for value in (5000, 6000, 7000):
         change(exception, "organization", "acme", value)
     assert counts() == before
-    assert max(before) <= 12
+    assert max(before) <= 12 + 1  # the tenants are told once more at the end of the test's own transaction

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -77,6 +77,17 @@ def working(committed: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     thread.join()
 
 
+def make_fleet_of_now() -> Fleet:
+    """The worker's clock is real: what was heard, and due, when all tests began may be long ago."""
+    fleet = make_fleet()
+    fleet.now = datetime.now(UTC)
+    for edge_id in fleet.edges:
+        fleet.beat(edge_id)
+    with tenancy.scope([fleet.organization.pk]), connection.cursor() as cursor:
+        cursor.execute("UPDATE configs_job SET due_at = %s", [fleet.now])
+    return fleet
+
+
 def told(fleet: Fleet, kind: str, address: str, times: int = 1) -> Recipient:
     """A recipient, and so many messages for it."""
     made, _ = recipients.add(
@@ -95,7 +106,7 @@ def messages(fleet: Fleet, recipient: Recipient) -> list[Delivery]:
 def test_a_receiver_that_never_answers_holds_up_nobody_else(
     committed: Database, silent: Silent, receiver: Receiver, working: Thread
 ) -> None:
-    fleet = make_fleet()
+    fleet = make_fleet_of_now()
     dead = told(fleet, "webhook", silent.url, times=3)
     working.start()
     assert silent.is_called.wait(PATIENCE_SECONDS)
@@ -123,7 +134,7 @@ def test_while_all_is_well_a_watchdog_hears_of_it_and_then_no_more(
 ) -> None:
     """By a worker's own lane; and of the three ways in which it falls silent."""
     settings.PING_URL = receiver.url
-    fleet = make_fleet()
+    fleet = make_fleet_of_now()
     assert not pinging.ping(fleet.now, listens=COUNTER)
     assert receiver.asked == []  # no server hears the feed
     with psycopg.connect(committed.url, autocommit=True) as server:

@@ -215,7 +215,7 @@ API: dict[str, dict[str, Call]] = {
         "PATCH": Call("edit", body=why, headers=MATCH, values=DRAFT),
     },
     f"{SET}/publish": {"POST": Call("publish", CREATED, body=why, values=DRAFT)},
-    f"{SET}/forecast": {"GET": Call("read", values=DRAFT)},
+    f"{SET}/forecast": reads(values=DRAFT),
     f"{SET}/revert": {"POST": Call("publish", CREATED, body=why, values=DONE)},
     f"{SET}/rollout": {"POST": Call("publish", CREATED, body=why, values=DRAFT)},
     f"{ORG}rollouts": reads(),
