@@ -31,9 +31,7 @@ def digest(cause: Cause) -> str:
     return hashlib.sha256("\0".join(cause).encode()).hexdigest()[:16]
 
 
-def by_change(
-    groups: Sequence[Group], who: OperatorPrincipal, now: datetime, *, address: Address
-) -> list[dict[str, Any]]:
+def by_change(groups: Sequence[Group], who: OperatorPrincipal, *, address: Address) -> list[dict[str, Any]]:
     """Change by change for the page, the one that failed last first. One query where there are any.
 
     `groups`: of edges that failed; `address`: of the fleet, filtered.
@@ -48,14 +46,13 @@ def by_change(
         key=lambda own: (max(one.newest for one in own), sum(one.number for one in own)),
         reverse=True,
     )
-    return [_told(own, causes, who, now, address) for own in ordered[:MOST_CHANGES]]
+    return [_told(own, causes, who, address) for own in ordered[:MOST_CHANGES]]
 
 
 def _told(
     own: Sequence[Failed],
     causes: Sequence[Cause],
     who: OperatorPrincipal,
-    now: datetime,
     address: Address,
 ) -> dict[str, Any]:
     change = own[0].change
@@ -66,7 +63,7 @@ def _told(
     return {
         "count": f"{number:,}",
         "address": address(change=key),
-        "since": _since(min((one.since for one in own if one.since), default=""), now),
+        "since": _since(min((one.since for one in own if one.since), default="")),
         "change": change,
         "change_address": change_address(change.pk),
         "same": ""
@@ -110,13 +107,12 @@ def _sample(groups: Iterable[Group]) -> list[tuple[str, UUID]]:
     return sorted(one for group in groups for one in group.refused[:SAMPLE])[:SAMPLE]
 
 
-def _since(written: str, now: datetime) -> str:
-    """By the edges' own clocks; empty where none wrote a time that can be read."""
+def _since(written: str) -> datetime | None:
+    """By the edges' own clocks; None where none wrote a time that can be read."""
     try:
-        at = parse_instant(written)
+        return parse_instant(written)
     except ValueError:
-        return ""
-    return at.strftime("%H:%M:%S UTC" if at.date() == now.date() else "%Y-%m-%d %H:%M:%S UTC")
+        return None
 
 
 def _stands(own: Sequence[Failed], number: int, safe: int) -> str:

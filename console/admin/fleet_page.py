@@ -76,7 +76,7 @@ def fleet_page(request: HttpRequest) -> HttpResponseBase:
     chosen = [group for group in groups if _is_asked(group, asked)]
     failed = [group for group in groups if _has_failed(group)]
     address = partial(_address, _place_of(asked))
-    changes = fleet_failures.by_change(failed, person(request), now, address=address)
+    changes = fleet_failures.by_change(failed, person(request), address=address)
     found = sum(group.matching for group in chosen)
     number, pages = _place(request, found)
     context = {
