@@ -2,6 +2,7 @@
 
 import json
 import signal
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def test_a_live_walk_is_seen_by_the_devices(tmp_path: Path) -> None:
         assert power(site.state(), "bms_second") == -700
 
         inverted = body(6, **QUICK, modbus_devices=entries, **drive, **alarm)
+        inverted["profiles"] = deepcopy(inverted["profiles"])  # those that ship are everybody's
         _invert(inverted["profiles"]["sunspec_storage"], "SetActivePower", "ActivePower")
         runtime.offer(inverted)
         site.until(lambda state: power(state, "bms_second") == 700)
