@@ -54,6 +54,15 @@ def reached(request: HttpRequest, pk: UUID, act: Act) -> ChangeSet:
         raise as_page(refused) from refused
 
 
+def refuse(context: dict[str, Any], refused: Refusal) -> None:
+    """What was not done, for the page that is shown again; what differs from the preview, where it does."""
+    if isinstance(refused, PreviewChanged):
+        context |= {"refused": [refused.detail], "status": 409}
+        context["differs"] = forecast_words.differs(refused.extra.get("difference") or [])
+    else:
+        context["refused"] = said(refused)
+
+
 def actor(request: HttpRequest) -> Actor:
     who = person(request)
     return Actor(who.username, who.user_id)
@@ -71,8 +80,7 @@ def _posted(request: HttpRequest, row: ChangeSet, context: dict[str, Any]) -> Ht
     try:
         return does(request, row, context)
     except PreviewChanged as changed:
-        context |= {"refused": [changed.detail], "status": 409}
-        context["differs"] = forecast_words.differs(changed.extra.get("difference") or [])
+        refuse(context, changed)
     except LayerInRollout as taken:
         context |= {"refused": [taken.detail], "status": 409}
         context["under_way"] = rollout_pages.address(UUID(taken.extra["rollout"]))

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from configs import forecasting, signing, updating
-from configs.refusals import PreviewChanged, Refusal
+from configs.refusals import Refusal
 from console.admin import draft_page, forecast_words, later, words
 from console.admin.links import change_address
 from console.admin.scoping import as_page
@@ -91,11 +91,8 @@ def _publish(
             signer=signing.signer(),
             preview_digest=request.POST["preview_digest"],
         )
-    except PreviewChanged as changed:
-        context |= {"refused": [changed.detail], "status": 409}
-        context["differs"] = forecast_words.differs(changed.extra.get("difference") or [])
     except Refusal as refused:
-        context["refused"] = said(refused)
+        draft_page.refuse(context, refused)
     else:
         affected = words.count(len(outcome.affected), "edge")
         messages.success(request, f"Taken as #{outcome.number}: {affected} will get a new version.")

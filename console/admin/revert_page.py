@@ -14,11 +14,10 @@ from django.utils.safestring import SafeString
 from configs import changesets, drafting, forecasting, inverting, signing
 from configs.models import ChangeSet, State
 from configs.outcomes import Drafted
-from configs.refusals import ChangeRefused, PreviewChanged, Refusal
+from configs.refusals import ChangeRefused, Refusal
 from console.admin import draft_bar, draft_page, forecast_words, later, words
 from console.admin.links import change_address, link
 from console.admin.site import desk, person
-from console.admin.transfer_pages import said
 from console.api import reach
 
 
@@ -49,11 +48,8 @@ def _revert(
             signer=signing.signer(),
             preview_digest=request.POST["preview_digest"],
         )
-    except PreviewChanged as changed:
-        context |= {"refused": [changed.detail], "status": 409}
-        context["differs"] = forecast_words.differs(changed.extra.get("difference") or [])
     except Refusal as refused:
-        context["refused"] = said(refused)
+        draft_page.refuse(context, refused)
     else:
         return _done(request, row, outcome)
     return None
